@@ -1,0 +1,98 @@
+"""A model's text -> its rationale and action, or the reason why it has none (the format reward).
+
+A valid completion is one RFC 8259 JSON object with exactly the keys `rationale` (a string) and `action` (an object with
+a string `type`, and strings for those fields of the spec's action space that it has). White space around it and the chat
+template's end-of-turn tokens after it do not count.
+"""
+
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from reward_server.reward.action import Action
+from reward_server.reward.spec import RewardSpec
+from reward_server.reward.strict_json import DuplicateKeyError, ExtraTextError, NotJSONError, load_object
+
+_FENCE_OPENS, _FENCE_CLOSES = "```json", "```"
+
+
+class Reason(StrEnum):
+    """Why a completion earned nothing."""
+
+    EMPTY = "empty"
+    """Nothing but white space and end-of-turn tokens."""
+    NOT_JSON = "not_json"
+    """No complete, strict JSON object (cut short, NaN, trailing comma, nested too deeply, half a surrogate pair, …)."""
+    EXTRA_TEXT = "extra_text"
+    """A JSON object with other text around it, a code fence among them."""
+    DUPLICATE_KEY = "duplicate_key"
+    """An object that names a key twice."""
+    WRONG_KEYS = "wrong_keys"
+    """Keys other than exactly `rationale` and `action`."""
+    BAD_RATIONALE = "bad_rationale"
+    """The rationale is not a string."""
+    BAD_ACTION = "bad_action"
+    """The action is not an object with a string type and string fields."""
+
+
+class Completion(NamedTuple):
+    """What a valid completion says."""
+
+    rationale: str
+    action: Action
+
+
+def parse(text: str, spec: RewardSpec) -> Completion | Reason:
+    """Read a completion, or say why it cannot be read. Never raises on any text."""
+    text = _trim(text, spec.format.end_of_turn)
+    if not text:
+        return Reason.EMPTY
+    if spec.format.mode == "fenced":
+        text = _unfence(text)
+    try:
+        answer = load_object(text)
+    except NotJSONError:
+        return Reason.NOT_JSON
+    except ExtraTextError:
+        return Reason.EXTRA_TEXT
+    except DuplicateKeyError:
+        return Reason.DUPLICATE_KEY
+    if len(answer) != 2 or "rationale" not in answer or "action" not in answer:
+        return Reason.WRONG_KEYS
+    rationale = answer["rationale"]
+    if not isinstance(rationale, str):
+        return Reason.BAD_RATIONALE
+    action = _read_action(answer["action"], spec.field_names)
+    return Reason.BAD_ACTION if action is None else Completion(rationale, action)
+
+
+def _trim(text: str, end_of_turn: tuple[str, ...]) -> str:
+    text = text.strip()
+    if not text.endswith(end_of_turn):
+        return text
+    end = len(text)
+    while token := next((token for token in end_of_turn if text.endswith(token, 0, end)), None):
+        end -= len(token)
+        while end and text[end - 1].isspace():
+            end -= 1
+    return text[:end]
+
+
+def _unfence(text: str) -> str:
+    if text.startswith(_FENCE_OPENS) and text.endswith(_FENCE_CLOSES) and len(text) > len(_FENCE_OPENS + _FENCE_CLOSES):
+        return text[len(_FENCE_OPENS) : -len(_FENCE_CLOSES)].strip()
+    return text
+
+
+def _read_action(raw: Any, field_names: frozenset[str]) -> Action | None:
+    if not isinstance(raw, dict):
+        return None
+    action_type = raw.get("type")
+    if not isinstance(action_type, str):
+        return None
+    fields = {}
+    for name, value in raw.items():
+        if name in field_names:
+            if not isinstance(value, str):
+                return None
+            fields[name] = value
+    return Action(action_type, fields)

@@ -1,0 +1,1 @@
+"""HTTP only: routes, dialects, problems, authentication, limits, metrics."""

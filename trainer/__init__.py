@@ -1,0 +1,1 @@
+"""Train and evaluate LLMs that simulate online shoppers against the reward server."""
