@@ -18,6 +18,15 @@ class Action(NamedTuple):
     type: str
     fields: Mapping[str, str]
 
+    def matches(self, label: "Action") -> bool:
+        """Whether this is the label's action in its type and in every field the label has."""
+        if self.type != label.type:
+            return False
+        for name, text in label.fields.items():  # noqa: SIM110 - a generator would cost more than all comparisons
+            if self.fields.get(name) != text:
+                return False
+        return True
+
     def as_dict(self) -> dict[str, str]:
         """The action as it stands in JSON."""
         return {"type": self.type, **self.fields}

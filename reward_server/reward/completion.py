@@ -1,8 +1,8 @@
 """A model's text -> its rationale and action, or the reason why it has none (the format reward).
 
 A valid completion is one RFC 8259 JSON object with exactly the keys `rationale` (a string) and `action` (an object with
-a string `type`, and strings for those fields of the spec's action space that it has). White space around it and the chat
-template's end-of-turn tokens after it do not count.
+a string `type`, and strings for those fields of the spec's action space that it has). White space around it and the
+chat template's end-of-turn tokens after it do not count.
 """
 
 from enum import StrEnum
@@ -41,28 +41,44 @@ class Completion(NamedTuple):
     action: Action
 
 
+class InvalidError(ValueError):
+    """A completion that earns nothing: the reason, and what exactly is wrong."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
 def parse(text: str, spec: RewardSpec) -> Completion | Reason:
     """Read a completion, or say why it cannot be read. Never raises on any text."""
+    try:
+        return read(text, spec)
+    except InvalidError as error:
+        return error.reason
+
+
+def read(text: str, spec: RewardSpec) -> Completion:
+    """Read a completion. Raises InvalidError, which says in detail why it cannot be read."""
     text = _trim(text, spec.format.end_of_turn)
     if not text:
-        return Reason.EMPTY
+        raise InvalidError(Reason.EMPTY, "the completion is empty")
     if spec.format.mode == "fenced":
         text = _unfence(text)
     try:
         answer = load_object(text)
-    except NotJSONError:
-        return Reason.NOT_JSON
-    except ExtraTextError:
-        return Reason.EXTRA_TEXT
-    except DuplicateKeyError:
-        return Reason.DUPLICATE_KEY
+    except NotJSONError as error:
+        raise InvalidError(Reason.NOT_JSON, str(error)) from None
+    except ExtraTextError as error:
+        raise InvalidError(Reason.EXTRA_TEXT, str(error)) from None
+    except DuplicateKeyError as error:
+        raise InvalidError(Reason.DUPLICATE_KEY, f"the key {str(error)!r} stands twice in one object") from None
     if len(answer) != 2 or "rationale" not in answer or "action" not in answer:
-        return Reason.WRONG_KEYS
+        raise InvalidError(Reason.WRONG_KEYS, f"the keys are {_names(answer)}, not exactly rationale and action")
     rationale = answer["rationale"]
     if not isinstance(rationale, str):
-        return Reason.BAD_RATIONALE
-    action = _read_action(answer["action"], spec.field_names)
-    return Reason.BAD_ACTION if action is None else Completion(rationale, action)
+        raise InvalidError(Reason.BAD_RATIONALE, "the rationale is not a string")
+    return Completion(rationale, _read_action(answer["action"], spec.field_names))
 
 
 def _trim(text: str, end_of_turn: tuple[str, ...]) -> str:
@@ -83,16 +99,20 @@ def _unfence(text: str) -> str:
     return text
 
 
-def _read_action(raw: Any, field_names: frozenset[str]) -> Action | None:
+def _read_action(raw: Any, field_names: frozenset[str]) -> Action:
     if not isinstance(raw, dict):
-        return None
+        raise InvalidError(Reason.BAD_ACTION, "the action is not an object")
     action_type = raw.get("type")
     if not isinstance(action_type, str):
-        return None
+        raise InvalidError(Reason.BAD_ACTION, "the action has no type, or one that is not a string")
     fields = {}
     for name, value in raw.items():
         if name in field_names:
             if not isinstance(value, str):
-                return None
+                raise InvalidError(Reason.BAD_ACTION, f"the action's field {name!r} is not a string")
             fields[name] = value
     return Action(action_type, fields)
+
+
+def _names(answer: dict[str, Any]) -> str:
+    return ", ".join(sorted(answer))[:200] or "none"

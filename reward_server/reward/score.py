@@ -99,7 +99,8 @@ def score(outcome: Completion | Reason, target: Target, certainty: float | None,
             raise ValueError(f"spec {spec.name} needs the certainty of every valid rationale")
         certainty_term = alpha * certainty
     action = outcome.action
-    type_match = exact_match = action.type == target.action.type
+    type_match = action.type == target.action.type
+    exact_match = type_match and action.matches(target.action)
     type_term = attribute = value = 0.0
     if type_match:
         similarity = spec.similarity
@@ -111,9 +112,7 @@ def score(outcome: Completion | Reason, target: Target, certainty: float | None,
             if predicted == field.text:
                 if field.tokens:
                     value += field.value
-                continue
-            exact_match = False
-            if predicted and field.value:
+            elif predicted and field.value:
                 tokens = tokenize(predicted, similarity.tokenizer)
                 value += field.value * credited_rouge_l(tokens, field.tokens, similarity.threshold_fraction)
     if exact_match:

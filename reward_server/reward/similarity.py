@@ -43,6 +43,10 @@ class Similarity(NamedTuple):
         """The F-measure, 0 to 1, correctly rounded."""
         return self.numerator / self.denominator
 
+    def passes(self, threshold: "Threshold") -> bool:
+        """Whether the similarity counts; compared in integers, so nothing is rounded."""
+        return self.numerator >= 2 * threshold.least_common(self.denominator)
+
 
 class Threshold(NamedTuple):
     """From where on a similarity counts, as the exact fraction `numerator / denominator`."""

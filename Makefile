@@ -1,0 +1,55 @@
+# Every target sets up what it needs in .venv (and .venv-openrlhf for `e2e`); nothing outside the folder is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+
+export REWARD_SPEC ?= shop-r1-no-rationale
+export REWARD_CERTAINTY ?= none
+
+.PHONY: help serve test check e2e bench clean
+
+help:  ## List the targets.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+serve: .venv/.core  ## Start the server on 127.0.0.1:8080 and print a curl that works.
+	@exec $(BIN)/reward-server serve
+
+test: .venv/.dev  ## Run the tests and measure their coverage.
+	@$(BIN)/coverage erase
+	@$(BIN)/pytest --cov --cov-report=
+	@$(BIN)/coverage report --skip-covered
+	@$(BIN)/coverage report --include='reward_server/reward/*' --fail-under=100 >/dev/null \
+	  || { echo 'reward_server/reward is not covered to 100 %'; exit 1; }
+
+check: .venv/.dev  ## Lint and type-check.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+e2e: .venv/.dev .venv-openrlhf/.installed  ## Run the slow whole-system checks, the real OpenRLHF among them.
+	@$(BIN)/pytest -m e2e --durations=5
+
+bench: .venv/.dev  ## Time the scoring core and the start against named peers.
+	@$(BIN)/python benchmarks/scoring_core.py
+	@$(BIN)/python benchmarks/start.py
+
+clean:  ## Remove the virtual environments and caches.
+	rm -rf .venv .venv-openrlhf .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* *.egg-info
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'Python 3.11 or later is needed: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)'; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.core: .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/.dev: .venv/bin/python pyproject.toml constraints-cpu.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints-cpu.txt
+	@touch $@ .venv/.core
+
+.venv-openrlhf/.installed: tests/e2e/openrlhf-requirements.txt
+	$(PYTHON) -m venv .venv-openrlhf
+	.venv-openrlhf/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	.venv-openrlhf/bin/pip install --quiet --disable-pip-version-check --no-deps openrlhf==0.11.2
+	@touch $@

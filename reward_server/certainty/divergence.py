@@ -1,0 +1,72 @@
+"""Self-certainty of one token: how far the model's distribution p over V tokens is from uniform, in nats.
+
+Here: exact bounds of KL(p‖U) = ln V − H(p) when only the k largest log-probabilities are known. The mass of the tail is
+known, its shape is not: spread evenly it has the most entropy; packed into as few tokens as p_k allows, the least.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+SUM_TOLERANCE = 1e-3
+"""How far over 1 the probabilities of a row may sum: trainers round logprobs or compute them in bfloat16."""
+
+Floats = NDArray[np.float64]
+
+
+class Bounds(NamedTuple):
+    """Bounds of KL(p‖U) per token, in nats; shape (tokens,) each."""
+
+    lower: Floats
+    upper: Floats
+
+
+class TopKError(ValueError):
+    """Log-probabilities that are not the k largest of any distribution over V tokens; carries the row."""
+
+    def __init__(self, row: int, reason: str) -> None:
+        super().__init__(reason)
+        self.row = row
+        self.reason = reason
+
+
+def bounds_from_top_k(logprobs: Floats, vocab_size: int) -> Bounds:
+    """Bounds of KL(p‖U) from the k largest natural log-probabilities of each token, in any order.
+
+    `logprobs` has shape (tokens, k), k ≥ 1, finite. Both bounds are attained by some distribution. Raises TopKError
+    when no distribution over `vocab_size` tokens has these values.
+    """
+    tokens, k = logprobs.shape
+    if k > vocab_size:
+        raise TopKError(0, f"{k} log-probabilities per token, but a vocabulary of {vocab_size}")
+    probabilities = np.exp(logprobs)
+    _refuse(logprobs > 0, "a log-probability is above 0")
+    mass = probabilities.sum(axis=1)
+    _refuse(mass > 1 + SUM_TOLERANCE, "the probabilities sum to more than 1")
+    tail = np.clip(1 - mass, 0, None)
+    smallest = probabilities.min(axis=1)
+    rest = vocab_size - k
+    _refuse(
+        tail > rest * smallest * (1 + SUM_TOLERANCE) + SUM_TOLERANCE,
+        f"these cannot be the {k} largest of {vocab_size}: the remaining {rest} tokens would have to be likelier",
+    )
+    head_entropy = -_p_log_p(probabilities).sum(axis=1)
+    highest = head_entropy + (tail * np.log(rest) - _p_log_p(tail) if rest else 0)
+    packed = np.minimum(np.floor(np.divide(tail, smallest, out=np.zeros(tokens), where=smallest > 0)), rest)
+    remainder = np.clip(tail - packed * smallest, 0, None)
+    lowest = head_entropy - packed * _p_log_p(smallest) - _p_log_p(remainder)
+    log_vocab = np.log(vocab_size)
+    lower = np.clip(log_vocab - highest, 0, log_vocab)
+    return Bounds(lower, np.clip(log_vocab - lowest, lower, log_vocab))
+
+
+def _p_log_p(p: Floats) -> Floats:
+    """p ln p, with 0 ln 0 = 0."""
+    return p * np.log(p, out=np.zeros_like(p), where=p > 0)
+
+
+def _refuse(broken: NDArray[np.bool_], reason: str) -> None:
+    rows = broken.any(axis=1) if broken.ndim == 2 else broken
+    if rows.any():
+        raise TopKError(int(rows.argmax()), reason)

@@ -1,0 +1,34 @@
+"""What the commands share: options, exit statuses, errors, and the machine-readable result."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from reward_server.reward.spec import RewardSpec, SpecError
+from reward_server.specs import find_spec
+
+BAD_INPUT = 1
+"""Exit status for input with faults in it, and for a check that failed; wrong usage is 2."""
+
+SpecOption = Annotated[str, typer.Option("--spec", help="A preset's name or a TOML file.", envvar="REWARD_SPEC")]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Also write the result to this file, as JSON.")]
+
+
+def the_spec(name_or_file: str) -> RewardSpec:
+    """The spec an option names. Raises typer.BadParameter."""
+    try:
+        return find_spec(name_or_file)
+    except SpecError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def write_json(file: Path | None, result: Any) -> None:
+    """Write the result of a command, if it was asked for. Raises typer.BadParameter when the file cannot be written."""
+    if file is None:
+        return
+    try:
+        file.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}") from None

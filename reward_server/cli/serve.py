@@ -1,0 +1,22 @@
+"""`reward-server serve`."""
+
+import typer
+
+from reward_server.cli.flags import with_settings
+from reward_server.reward.spec import SpecError
+from reward_server.scoring import ConfigurationError
+from reward_server.settings import Settings
+
+
+@with_settings
+def serve(settings: Settings) -> None:
+    """Serve `POST /score` over HTTP. Every flag is also an environment variable; the flag wins."""
+    # Imported here, so that the other commands start without the HTTP stack.
+    from reward_server.service.serve import serve as run
+    from reward_server.service.state import create_state
+
+    try:
+        state = create_state(settings)
+    except (SpecError, ConfigurationError) as error:
+        raise typer.BadParameter(str(error)) from None
+    raise typer.Exit(run(state))

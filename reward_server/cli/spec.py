@@ -1,0 +1,79 @@
+"""`reward-server spec`: list, show and compare reward specs."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from reward_server.cli.common import JsonOption, the_spec, write_json
+from reward_server.reward.spec import load_preset, preset_names
+
+spec_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="List, show and compare reward specs.")
+
+Name = Annotated[str, typer.Argument(help="A preset's name or a TOML file.")]
+
+
+@spec_app.command("list", epilog="Example: `reward-server spec list`")
+def list_presets(json_file: JsonOption = None) -> None:
+    """List the packaged specs with their digests."""
+    presets = [load_preset(name) for name in preset_names()]
+    table = Table()
+    for column in ("spec", "digest", "certainty"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("what it is")
+    for preset in presets:
+        certainty = f"{preset.certainty.weight:g} × {preset.certainty.kind}" if preset.needs_certainty else "–"
+        table.add_row(preset.name, preset.digest[:19], certainty, escape(preset.description))
+    Console().print(table)
+    write_json(json_file, [{"name": p.name, "digest": p.digest, "description": p.description} for p in presets])
+
+
+@spec_app.command(epilog="Example: `reward-server spec show shop-r1-no-dars`")
+def show(spec: Name, json_file: JsonOption = None) -> None:
+    """Show a spec in full, defaults filled in: everything that its digest stands for."""
+    shown = the_spec(spec)
+    table = Table(title=f"{shown.name}  {shown.digest}", title_justify="left", caption=escape(shown.description))
+    table.add_column("setting", no_wrap=True)
+    table.add_column("value")
+    for key, value in _flat(shown.canonical()):
+        table.add_row(key, escape(_text(value)))
+    Console().print(table)
+    write_json(json_file, {"name": shown.name, "digest": shown.digest, "spec": shown.canonical()})
+
+
+@spec_app.command(epilog="Example: `reward-server spec diff shop-r1 ./mine.toml`")
+def diff(first: Name, second: Name, json_file: JsonOption = None) -> None:
+    """Show what differs between two specs; nothing does when their digests are equal."""
+    left, right = the_spec(first), the_spec(second)
+    before, after = dict(_flat(left.canonical())), dict(_flat(right.canonical()))
+    changed = [key for key in sorted(before | after) if before.get(key) != after.get(key)]
+    console = Console()
+    if changed:
+        table = Table()
+        for heading in ("setting", f"{left.name} {left.digest[7:15]}", f"{right.name} {right.digest[7:15]}"):
+            table.add_column(escape(heading))
+        for key in changed:
+            table.add_row(key, escape(_text(before.get(key))), escape(_text(after.get(key))))
+        console.print(table)
+    else:
+        console.print(f"{escape(left.name)} and {escape(right.name)} mean the same: {left.digest}", soft_wrap=True)
+    differences = {key: {"first": before.get(key), "second": after.get(key)} for key in changed}
+    write_json(json_file, {"first": left.digest, "second": right.digest, "differences": differences})
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and their values, in order; an action without rewards keeps its own line."""
+    for key, value in table.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _text(value: Any) -> str:
+    if value is None or value == {}:
+        return "–"
+    return ", ".join(value) if isinstance(value, list) else str(value)

@@ -1,0 +1,120 @@
+"""Rollout files: JSON lines of `wire.Rollout`, read and scored in a stream, so that size costs no memory."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import orjson
+from pydantic import ValidationError
+
+from reward_server import wire
+from reward_server.decoding import DecodeError, decode, pointer
+from reward_server.scoring import BatchError, Scored, Scorer, to_wire
+
+LONGEST_LINE = 256 * 2**20
+"""Bytes of one line, above which it counts as bad instead of being read into memory."""
+
+_CHUNK_LINES = 256
+_CHUNK_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Where a rollout stands in its file."""
+
+    line: int
+    """Counted from 1."""
+    end: int
+    """Bytes of the file up to and with this line."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine(Line):
+    """A line that cannot be scored, through no fault of the completion in it."""
+
+    pointer: str
+    """The JSON pointer of the field at fault."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredLine(Line):
+    """A line with its score."""
+
+    rollout: wire.Rollout
+    scored: Scored
+
+    def as_json(self) -> bytes:
+        """The result as the wire has it, and the line it belongs to."""
+        return orjson.dumps({"line": self.line, **to_wire(self.rollout, self.scored)}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed(Line):
+    rollout: wire.Rollout
+
+
+def score_lines(file: BinaryIO, scorer: Scorer) -> Iterator[ScoredLine | BadLine]:
+    """Score a rollout file line by line, in order; blank lines do not count. Reads a bounded part of it at a time."""
+    for chunk in _chunks(file):
+        outcomes = _score([item for item in chunk if isinstance(item, _Parsed)], scorer)
+        for item in chunk:
+            yield outcomes[item.line] if isinstance(item, _Parsed) else item
+
+
+def _score(lines: list[_Parsed], scorer: Scorer) -> dict[int, ScoredLine | BadLine]:
+    """Outcomes by line number. A batch stands or falls as a whole, so the rollouts at fault are taken out of it."""
+    outcomes: dict[int, ScoredLine | BadLine] = {}
+    while lines:
+        try:
+            batch = asyncio.run(scorer.score([item.rollout for item in lines]))
+        except BatchError as error:
+            for fault in error.faults:
+                item = lines[fault.index]
+                outcomes[item.line] = BadLine(item.line, item.end, pointer(fault.path), fault.reason)
+            lines = [item for item in lines if item.line not in outcomes]
+        else:
+            for item, scored in zip(lines, batch, strict=True):
+                outcomes[item.line] = ScoredLine(item.line, item.end, item.rollout, scored)
+            break
+    return outcomes
+
+
+def _chunks(file: BinaryIO) -> Iterator[list[_Parsed | BadLine]]:
+    """The file's lines, read some at a time."""
+    chunk: list[_Parsed | BadLine] = []
+    start = end = 0
+    for number, (line, length) in enumerate(_lines(file), 1):
+        end += length
+        if line is None:
+            chunk.append(BadLine(number, end, "", f"longer than {LONGEST_LINE:,} bytes"))
+        elif line.strip():
+            chunk.append(_parse(number, end, line))
+        if len(chunk) >= _CHUNK_LINES or end - start >= _CHUNK_BYTES:
+            yield chunk
+            chunk, start = [], end
+    if chunk:
+        yield chunk
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[bytes | None, int]]:
+    """Each line with its length in bytes; None in place of a line that is too long to hold."""
+    while line := file.readline(LONGEST_LINE + 1):
+        length = len(line)
+        if length <= LONGEST_LINE:
+            yield line, length
+            continue
+        while not line.endswith(b"\n") and (line := file.readline(LONGEST_LINE)):
+            length += len(line)
+        yield None, length
+
+
+def _parse(number: int, end: int, line: bytes) -> _Parsed | BadLine:
+    try:
+        return _Parsed(number, end, wire.Rollout.model_validate(decode(line)))
+    except DecodeError as error:
+        return BadLine(number, end, error.pointer, error.reason)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        return BadLine(number, end, pointer(first["loc"]), first["msg"])

@@ -1,0 +1,149 @@
+"""The one use case: a batch of rollouts -> certainties -> score cards. Service and command line both come here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reward_server import wire
+from reward_server.certainty.source import (
+    Certainty,
+    CertaintySource,
+    EvidenceError,
+    RationaleRequest,
+    TopLogprobs,
+    empty_rationale,
+)
+from reward_server.decoding import Path
+from reward_server.reward.action import Action, LabelError, read_label
+from reward_server.reward.completion import Completion, Reason, parse
+from reward_server.reward.score import ScoreCard, Target, prepare, score
+from reward_server.reward.spec import RewardSpec
+
+
+class ConfigurationError(ValueError):
+    """A spec and a certainty source that do not go together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What makes one rollout impossible to score; never the completion's own text."""
+
+    index: int
+    path: Path
+    """Keys and indexes inside the rollout."""
+    reason: str
+
+
+class BatchError(ValueError):
+    """A batch in which some rollouts cannot be scored, so none is; names those found."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(f"{len(faults)} rollouts cannot be scored; the first: {faults[0].reason}")
+        self.faults = list(faults)
+
+
+class Scored(NamedTuple):
+    """A score card with what it was scored against."""
+
+    card: ScoreCard
+    label: Action
+    certainty: Certainty | None
+
+
+class Scorer:
+    """Scores batches under one spec with one certainty source (None for none).
+
+    Raises ConfigurationError when the spec needs a certainty that the source cannot give.
+    """
+
+    def __init__(self, spec: RewardSpec, source: CertaintySource | None) -> None:
+        self.spec = spec
+        self.source = source
+        if not spec.needs_certainty:
+            return
+        kind = spec.certainty.kind
+        if source is None:
+            raise ConfigurationError(
+                f"spec {spec.name} weighs the rationale's certainty, and the certainty source is 'none': "
+                "choose a source, or a spec whose certainty weight is 0 (shop-r1-no-rationale)"
+            )
+        if kind not in source.kinds:
+            raise ConfigurationError(
+                f"spec {spec.name} asks for {kind}, which the certainty source {source.name!r} cannot give; "
+                f"it gives {', '.join(sorted(source.kinds))}"
+            )
+
+    async def score(self, rollouts: Sequence[wire.Rollout]) -> list[Scored]:
+        """Score cards in the order of the rollouts. Raises BatchError when a single one cannot be scored."""
+        targets = self._targets(rollouts)
+        outcomes = [parse(rollout.completion, self.spec) for rollout in rollouts]
+        certainties = await self._certainties(rollouts, outcomes)
+        return [
+            Scored(score(outcome, target, certainty.value if certainty else None, self.spec), target.action, certainty)
+            for outcome, target, certainty in zip(outcomes, targets, certainties, strict=True)
+        ]
+
+    def _targets(self, rollouts: Sequence[wire.Rollout]) -> list[Target]:
+        targets, faults = [], []
+        for index, rollout in enumerate(rollouts):
+            try:
+                targets.append(prepare(read_label(rollout.label, self.spec.action_space), self.spec))
+            except LabelError as error:
+                faults.append(_label_fault(index, rollout.label, error))
+        if faults:
+            raise BatchError(faults)
+        return targets
+
+    async def _certainties(
+        self, rollouts: Sequence[wire.Rollout], outcomes: Sequence[Completion | Reason]
+    ) -> list[Certainty | None]:
+        certainties: list[Certainty | None] = [None] * len(rollouts)
+        if self.source is None or not self.spec.needs_certainty:
+            return certainties
+        kind = self.spec.certainty.kind
+        indexes, requests = [], []
+        for index, (rollout, outcome) in enumerate(zip(rollouts, outcomes, strict=True)):
+            if isinstance(outcome, Reason):
+                continue
+            if outcome.rationale:
+                indexes.append(index)
+                requests.append(RationaleRequest(outcome.rationale, _top_logprobs(rollout)))
+            else:
+                certainties[index] = empty_rationale(kind, self.source.name)
+        try:
+            measured = await self.source.measure(requests, kind)
+        except EvidenceError as error:
+            raise BatchError(
+                [Fault(indexes[fault.index], fault.path, fault.reason) for fault in error.faults]
+            ) from None
+        for index, certainty in zip(indexes, measured, strict=True):
+            certainties[index] = certainty
+        return certainties
+
+
+def to_wire(rollout: wire.Rollout, scored: Scored) -> dict[str, object]:
+    """The result of one rollout as `wire.Result` has it."""
+    card = scored.card
+    return {
+        "id": rollout.id,
+        "group": rollout.group,
+        "reward": card.reward,
+        "score": card.score,
+        "terms": card.terms._asdict(),
+        "certainty": scored.certainty._asdict() if scored.certainty else None,
+        "action": card.action.as_dict() if card.action else None,
+        "type_match": card.type_match,
+        "exact_match": card.exact_match,
+        "reason": card.reason,
+    }
+
+
+def _label_fault(index: int, label: object, error: LabelError) -> Fault:
+    if isinstance(label, str) and error.path:
+        return Fault(index, ("label",), f"in the label's JSON, {'.'.join(error.path)}: {error.reason}")
+    return Fault(index, ("label", *error.path), error.reason)
+
+
+def _top_logprobs(rollout: wire.Rollout) -> TopLogprobs | None:
+    evidence = rollout.certainty
+    return None if evidence is None else TopLogprobs(evidence.vocab_size, evidence.top_logprobs)

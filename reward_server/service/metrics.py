@@ -1,0 +1,159 @@
+"""What Prometheus scrapes: the service's health, and what a reward designer needs to see of the rewards themselves."""
+
+from collections import Counter as Tally
+from collections.abc import Sequence
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+
+from reward_server import __version__
+from reward_server.reward.spec import RewardSpec
+from reward_server.scoring import Scored
+
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+
+MOST_RUNS = 100
+"""Training runs that get a series of their own; later ones are counted together as `other`."""
+
+_TERM_BUCKETS = (
+    -1,
+    0,
+    0.01,
+    0.05,
+    0.1,
+    0.2,
+    0.3,
+    0.5,
+    0.75,
+    0.9,
+    1,
+    2,
+    10,
+    100,
+    750,
+    800,
+    850,
+    900,
+    950,
+    999,
+    1000,
+    2000,
+)
+_SCORE_BUCKETS = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99, 1)
+_LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 180)
+
+
+class Metrics:
+    """All metrics of one server, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        self._build = Gauge("shop_r1_build_info", "The server's version.", ["version"], registry=registry)
+        self._specs = Gauge(
+            "shop_r1_spec_info",
+            'Loaded reward specs; the default one has default="true".',
+            ["spec", "digest", "default"],
+            registry=registry,
+        )
+        self.ready = Gauge("shop_r1_ready", "1 while /readyz says so.", registry=registry)
+        self.requests = Counter(
+            "shop_r1_http_requests", "HTTP requests answered.", ["route", "method", "status"], registry=registry
+        )
+        self.latency = Histogram(
+            "shop_r1_http_request_duration_seconds",
+            "From the request's head to the end of its answer.",
+            ["route"],
+            buckets=_LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.in_flight = Gauge("shop_r1_http_requests_in_flight", "Requests being served.", registry=registry)
+        self.problems = Counter("shop_r1_problems", "Requests refused, by problem.", ["problem"], registry=registry)
+        self.batches = Counter("shop_r1_batches", "Batches scored, by dialect.", ["dialect"], registry=registry)
+        self._rollouts = Counter(
+            "shop_r1_rollouts",
+            "Rollouts scored; reason is why a completion is invalid, or 'valid'.",
+            ["spec", "reason"],
+            registry=registry,
+        )
+        self._predictions = Counter(
+            "shop_r1_predictions",
+            "Predicted against label action types; terminate spam shows here.",
+            ["spec", "label_type", "predicted_type"],
+            registry=registry,
+        )
+        self._exact = Counter(
+            "shop_r1_exact_matches",
+            "Predictions equal to their label in type and every field.",
+            ["spec", "label_type"],
+            registry=registry,
+        )
+        self._terms = Histogram(
+            "shop_r1_term",
+            "Weighted contributions to the reward, per rollout.",
+            ["spec", "term"],
+            buckets=_TERM_BUCKETS,
+            registry=registry,
+        )
+        self._score = Histogram(
+            "shop_r1_score",
+            "Reward without certainty over the best the label allows, per rollout.",
+            ["spec"],
+            buckets=_SCORE_BUCKETS,
+            registry=registry,
+        )
+        self._by_run = Counter(
+            "shop_r1_run_rollouts",
+            "Rollouts scored for a training run, by the spec that scored them.",
+            ["run", "spec", "digest"],
+            registry=registry,
+        )
+        self._runs: set[str] = set()
+
+    def describe(self, specs: Sequence[RewardSpec], default: RewardSpec) -> None:
+        """Publish the version and the loaded specs."""
+        self._build.labels(__version__).set(1)
+        for spec in specs:
+            self._specs.labels(spec.name, spec.digest, str(spec is default).lower()).set(1)
+
+    def record(self, scored: Sequence[Scored], spec: RewardSpec, dialect: str, run: str) -> None:
+        """Count one scored batch."""
+        self.batches.labels(dialect).inc()
+        if run:
+            self._by_run.labels(self._bounded(run), spec.name, spec.digest).inc(len(scored))
+        for reason, count in Tally(item.card.reason or "valid" for item in scored).items():
+            self._rollouts.labels(spec.name, reason).inc(count)
+        pairs = Tally((item.label.type, _predicted_type(item, spec)) for item in scored)
+        for (label_type, predicted_type), count in pairs.items():
+            self._predictions.labels(spec.name, label_type, predicted_type).inc(count)
+        for label_type, count in Tally(item.label.type for item in scored if item.card.exact_match).items():
+            self._exact.labels(spec.name, label_type).inc(count)
+        scores = self._score.labels(spec.name)
+        terms = [
+            (name, self._terms.labels(spec.name, name))
+            for name in ("format", "certainty", "type", "attribute", "value")
+        ]
+        for item in scored:
+            scores.observe(item.card.score)
+            for name, histogram in terms:
+                histogram.observe(getattr(item.card.terms, name))
+
+    def exposition(self) -> tuple[bytes, str]:
+        """The metrics as Prometheus' text format, and its content type."""
+        return prometheus_client.generate_latest(self.registry), prometheus_client.CONTENT_TYPE_LATEST
+
+    def _bounded(self, run: str) -> str:
+        if run not in self._runs:
+            if len(self._runs) >= MOST_RUNS:
+                return "other"
+            self._runs.add(run)
+        return run
+
+
+def _predicted_type(item: Scored, spec: RewardSpec) -> str:
+    """The predicted type where the spec has it, so that a model cannot invent time series."""
+    action = item.card.action
+    if action is None:
+        return "invalid"
+    return action.type if action.type in spec.actions else "unknown"

@@ -1,0 +1,38 @@
+"""The native dialect: `{"rollouts": […]}` in, a result with every term for each out."""
+
+from collections.abc import Sequence
+
+from reward_server import __version__, wire
+from reward_server.decoding import Path
+from reward_server.reward.spec import RewardSpec
+from reward_server.scoring import Fault, Scored, to_wire
+from reward_server.service.limits import check_count, check_length
+from reward_server.settings import Settings
+
+name = "native"
+request_type = wire.ScoreRequest
+
+
+def to_rollouts(request: wire.ScoreRequest, settings: Settings) -> list[wire.Rollout]:
+    """The request's rollouts. Raises a 422 Problem for one that is over a limit."""
+    check_count("/rollouts", len(request.rollouts), settings)
+    for index, rollout in enumerate(request.rollouts):
+        check_length(f"/rollouts/{index}/completion", rollout.completion, settings)
+        check_length(f"/rollouts/{index}/prompt", rollout.prompt or "", settings)
+    return request.rollouts
+
+
+def locate(fault: Fault) -> Path:
+    """Where in the request a rollout's fault stands."""
+    return ("rollouts", fault.index, *fault.path)
+
+
+def reply(rollouts: Sequence[wire.Rollout], scored: Sequence[Scored], spec: RewardSpec) -> dict[str, object]:
+    """The answer, as `wire.ScoreResponse` has it."""
+    return {
+        "rewards": [item.card.reward for item in scored],
+        "scores": [item.card.score for item in scored],
+        "results": [to_wire(rollout, item) for rollout, item in zip(rollouts, scored, strict=True)],
+        "spec": {"name": spec.name, "digest": spec.digest},
+        "server_version": __version__,
+    }

@@ -1,0 +1,138 @@
+"""The OpenRLHF dialect: `{"query", "prompts", "labels"}` in, `{"rewards", "scores", "extra_logs"}` out.
+
+OpenRLHF sends no completion, only the decoded prompt and completion in one string (`query`) and the prompt as its data
+set had it (`prompts`). Checked against the package's own SingleTurnAgentExecutor, version 0.11.2.
+"""
+
+from collections.abc import Sequence
+from math import fsum
+
+from reward_server import wire
+from reward_server.decoding import Path
+from reward_server.reward.spec import RewardSpec
+from reward_server.scoring import Fault, Scored
+from reward_server.service.limits import check_count, check_length
+from reward_server.service.problems import unprocessable
+from reward_server.settings import Settings
+
+name = "openrlhf"
+request_type = wire.OpenRLHFRequest
+
+SHORTEST_CUT_PROMPT = 32
+"""Characters of a prompt that must be left, after a cut on the left, to recognise it by."""
+
+# Long suffixes are looked for by a long anchor, so that runs of white space do not cost a comparison per character.
+_LONG_CUT_PROMPT = 4_096
+
+
+class NoCompletionError(ValueError):
+    """A query in which the end of its prompt cannot be found."""
+
+
+def find_completion(query: str, prompt: str) -> str:
+    """What follows the prompt in a query. Raises NoCompletionError rather than guess.
+
+    The query starts with the prompt, or, when a long prompt was cut on the left, with its longest fitting suffix of at
+    least 32 characters. Where decoding changed the prompt's text, the completion follows the first place at which the
+    shortest tail that is unique in the prompt ends. Never searched from the end: a model that writes the template's
+    markers itself must not be able to move the split.
+    """
+    if query.startswith(prompt):
+        return query[len(prompt) :]
+    length = _cut_prompt_length(query, prompt)
+    if length is not None:
+        return query[length:]
+    tail = _shortest_unique_tail(prompt)
+    position = query.find(tail)
+    if position < 0:
+        raise NoCompletionError(
+            "the query neither starts with its prompt, or with the last 32 or more characters of it, "
+            f"nor contains the prompt's end {tail[-80:]!r}: where the completion begins is unknown"
+        )
+    return query[position + len(tail) :]
+
+
+def to_rollouts(request: wire.OpenRLHFRequest, settings: Settings) -> list[wire.Rollout]:
+    """One rollout per query.
+
+    Raises a 422 Problem for lists of different lengths, for what is over a limit, and for a query whose prompt's end
+    cannot be found.
+    """
+    count = len(request.query)
+    check_count("/query", count, settings)
+    for values_name, values in (("prompts", request.prompts), ("labels", request.labels)):
+        if len(values) != count:
+            reason = f"{len(values)} {values_name} for {count} queries"
+            raise unprocessable("mismatched-lengths", (f"/{values_name}", reason))
+    rollouts, faults = [], []
+    for index, (query, prompt, label) in enumerate(zip(request.query, request.prompts, request.labels, strict=True)):
+        check_length(f"/query/{index}", query, settings)
+        check_length(f"/prompts/{index}", prompt, settings)
+        try:
+            completion = find_completion(query, prompt)
+        except NoCompletionError as error:
+            faults.append((f"/query/{index}", str(error)))
+        else:
+            rollouts.append(wire.Rollout(completion=completion, label=label, prompt=prompt))
+    if faults:
+        raise unprocessable("no-completion", *faults)
+    return rollouts
+
+
+def locate(fault: Fault) -> Path:
+    """Where in the request a rollout's fault stands; what OpenRLHF cannot send at all is put down to the query."""
+    field, *rest = fault.path
+    return ("labels", fault.index, *rest) if field == "label" else ("query", fault.index)
+
+
+def reply(_rollouts: Sequence[wire.Rollout], scored: Sequence[Scored], spec: RewardSpec) -> dict[str, object]:
+    """The answer OpenRLHF reads; `extra_logs` holds means, with the same keys in every reply under one spec."""
+    return {
+        "rewards": [item.card.reward for item in scored],
+        "scores": [item.card.score for item in scored],
+        "extra_logs": _means(scored, spec) if scored else {},
+    }
+
+
+def _means(scored: Sequence[Scored], spec: RewardSpec) -> dict[str, float]:
+    cards = [item.card for item in scored]
+    predicted = [card.action.type for card in cards if card.action]
+    sums = {f"term_{name}": fsum(getattr(card.terms, name) for card in cards) for name in cards[0].terms._fields}
+    sums["certainty_nats"] = fsum(item.certainty.value for item in scored if item.certainty)
+    sums["valid"] = len(predicted)
+    sums["type_match"] = sum(card.type_match for card in cards)
+    sums["exact_match"] = sum(card.exact_match for card in cards)
+    for name in spec.action_space:
+        sums[f"predicts_{name}"] = predicted.count(name)
+    sums["predicts_unknown_type"] = sum(name not in spec.action_space for name in predicted)
+    return {name: total / len(cards) for name, total in sums.items()}
+
+
+def _cut_prompt_length(query: str, prompt: str) -> int | None:
+    """The length of the longest proper suffix of the prompt that the query starts with, if it has 32 characters."""
+    for least, most in ((_LONG_CUT_PROMPT, len(prompt)), (SHORTEST_CUT_PROMPT, _LONG_CUT_PROMPT)):
+        anchor = query[:least]
+        if len(anchor) < least:
+            continue
+        position = prompt.find(anchor, max(1, len(prompt) - most))
+        comparisons = 0
+        while position >= 0:
+            if query.startswith(prompt[position:]):
+                return len(prompt) - position
+            position = prompt.find(anchor, position + 1)
+            comparisons += 1
+            if comparisons > _LONG_CUT_PROMPT:
+                raise NoCompletionError("the prompt repeats itself too much to place the query's cut in it")
+    return None
+
+
+def _shortest_unique_tail(prompt: str) -> str:
+    """The shortest suffix that occurs nowhere else in the prompt; a longer one then occurs nowhere else either."""
+    shortest, longest = 1, len(prompt)
+    while shortest < longest:
+        middle = (shortest + longest) // 2
+        if prompt.find(prompt[-middle:]) == len(prompt) - middle:
+            longest = middle
+        else:
+            shortest = middle + 1
+    return prompt[-longest:]

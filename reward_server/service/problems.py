@@ -1,0 +1,80 @@
+"""Errors as RFC 9457 `application/problem+json`, each with a `pointer` to the field at fault.
+
+A pointer into the body is a JSON pointer (`/rollouts/3/label/type`); `?spec` names a query parameter, `If-Match:` a
+header.
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import Response
+from pydantic import BaseModel
+
+MEDIA_TYPE = "application/problem+json"
+MOST_ERRORS = 20
+"""How many faults of one request an answer lists."""
+
+
+class Fault(BaseModel):
+    """One thing wrong with a request."""
+
+    pointer: str
+    """Where: a JSON pointer into the body, `?parameter`, or `Header:`."""
+    detail: str
+    """Why it cannot be used."""
+
+
+class ProblemBody(BaseModel):
+    """The body of every error."""
+
+    type: str
+    """`urn:shop-r1:problem:` and the kind of the problem; docs/errors.md lists them all."""
+    title: str
+    status: int
+    detail: str
+    pointer: str
+    """The first fault's."""
+    errors: list[Fault]
+    """All faults found, up to 20."""
+
+
+class Problem(Exception):
+    """A request that gets no score."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        kind: str,
+        faults: Sequence[tuple[str, str]],
+        *,
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`faults` are (pointer, detail) pairs, at least one; `members` are further members of the body."""
+        super().__init__(faults[0][1])
+        self.status = status
+        self.kind = kind
+        self.faults = faults
+        self.headers = dict(headers or {})
+        self.members = dict(members or {})
+
+    def response(self) -> Response:
+        """The answer that tells the client."""
+        pointer, detail = self.faults[0]
+        body = {
+            "type": f"urn:shop-r1:problem:{self.kind}",
+            "title": self.kind.replace("-", " ").capitalize(),
+            "status": self.status.value,
+            "detail": detail,
+            "pointer": pointer,
+            "errors": [{"pointer": where, "detail": why} for where, why in self.faults[:MOST_ERRORS]],
+            **self.members,
+        }
+        return Response(orjson.dumps(body), self.status, self.headers, MEDIA_TYPE)
+
+
+def unprocessable(kind: str, *faults: tuple[str, str]) -> Problem:
+    """A 422: the request itself is wrong, and sending it again will not help."""
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, kind, faults)

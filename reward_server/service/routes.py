@@ -1,0 +1,184 @@
+"""The HTTP routes, thin: read, check, hand to the scorer, answer."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, cast
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+
+from reward_server import __version__
+from reward_server.decoding import DecodeError, decode, pointer
+from reward_server.reward.spec import RewardSpec
+from reward_server.scoring import BatchError, Scorer
+from reward_server.service import native, openrlhf
+from reward_server.service.auth import check_key
+from reward_server.service.dialect import Dialect
+from reward_server.service.limits import read_body
+from reward_server.service.problems import Problem, unprocessable
+from reward_server.service.state import ServerState
+
+router = APIRouter()
+
+
+@router.post("/score", operation_id="score")
+@router.post("/get_reward", operation_id="get_reward")
+async def score(request: Request) -> Response:
+    """Score a batch of rollouts under one spec: all of them, or none.
+
+    Takes the native dialect (`rollouts`) and OpenRLHF's (`query`, `prompts`, `labels`); `/get_reward` is another name
+    for the same route. Scoring is a pure function of request and spec: a retry is safe and gives the same bytes.
+    """
+    state = _authorized(request)
+    scorer = _chosen_scorer(request, state)
+    message = _decode(await read_body(request, state.settings.max_body_bytes))
+    dialect = _dialect(message)
+    rollouts = dialect.to_rollouts(_validate(dialect, message), state.settings)
+    try:
+        scored = await scorer.score(rollouts)
+    except BatchError as error:
+        faults = [(pointer(dialect.locate(fault)), fault.reason) for fault in error.faults]
+        kind = "bad-label" if error.faults[0].path[0] == "label" else "bad-certainty"
+        raise unprocessable(kind, *faults) from None
+    state.metrics.record(scored, scorer.spec, dialect.name, _run_id(request))
+    return _json(dialect.reply(rollouts, scored, scorer.spec), scorer.spec)
+
+
+@router.get("/specs", operation_id="list_specs")
+async def list_specs(request: Request) -> Response:
+    """The loaded reward specs, each with the digest that its answers carry."""
+    state = _authorized(request)
+    default = state.default.spec
+    specs = [_summary(scorer.spec, default) for scorer in state.scorers.values()]
+    return _json({"specs": specs, "default": default.name}, default)
+
+
+@router.get("/specs/{name}", operation_id="show_spec")
+async def show_spec(request: Request, name: str) -> Response:
+    """One reward spec in full: its canonical form, which is what the digest is the SHA-256 of."""
+    state = _authorized(request)
+    spec = _named_scorer(name, state, "/specs/{name}").spec
+    return _json({**_summary(spec, state.default.spec), "spec": spec.canonical()}, spec)
+
+
+@router.get("/version", operation_id="version")
+async def version(request: Request) -> Response:
+    """Which server this is, and what scores by default."""
+    state = _authorized(request)
+    spec = state.default.spec
+    answer = {
+        "server_version": __version__,
+        "spec": {"name": spec.name, "digest": spec.digest},
+        "certainty": {
+            "source": state.settings.certainty,
+            "kind": spec.certainty.kind if spec.needs_certainty else None,
+        },
+    }
+    return _json(answer, spec)
+
+
+@router.get("/healthz", operation_id="healthz")
+async def healthz() -> Response:
+    """Whether the process answers at all."""
+    return Response(b'{"status":"ok"}', media_type="application/json")
+
+
+@router.get("/readyz", operation_id="readyz")
+async def readyz(request: Request) -> Response:
+    """Whether new work should be sent here; 503 once SIGTERM has come."""
+    if _state(request).draining:
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "draining", [("", "this server is shutting down")])
+    return Response(b'{"status":"ready"}', media_type="application/json")
+
+
+@router.get("/metrics", operation_id="metrics")
+async def metrics(request: Request) -> Response:
+    """Prometheus metrics."""
+    body, content_type = _state(request).metrics.exposition()
+    return Response(body, headers={"Content-Type": content_type})
+
+
+def _state(request: Request) -> ServerState:
+    return cast(ServerState, request.app.state.server)
+
+
+def _authorized(request: Request) -> ServerState:
+    state = _state(request)
+    check_key(request.headers.get("authorization"), state.keys)
+    return state
+
+
+def _chosen_scorer(request: Request, state: ServerState) -> Scorer:
+    """The scorer that `?spec=` names; a 412 Problem when `If-Match` or `?digest=` wants another spec's digest."""
+    name = request.query_params.get("spec")
+    scorer = state.default if name is None else _named_scorer(name, state, "?spec")
+    digest = scorer.spec.digest
+    conditions = (("If-Match:", request.headers.get("if-match")), ("?digest", request.query_params.get("digest")))
+    for where, wanted in conditions:
+        if wanted is not None and not _matches(wanted, digest):
+            raise Problem(
+                HTTPStatus.PRECONDITION_FAILED,
+                "another-spec",
+                [(where, f"the request wants {wanted}, but spec {scorer.spec.name!r} with {digest} would score it")],
+                headers={"ETag": f'"{digest}"'},
+                members={"wanted": wanted, "spec": {"name": scorer.spec.name, "digest": digest}},
+            )
+    return scorer
+
+
+def _matches(wanted: str, digest: str) -> bool:
+    tags = [tag.strip().removeprefix("W/").strip('"') for tag in wanted.split(",")]
+    return "*" in tags or digest in tags
+
+
+def _named_scorer(name: str, state: ServerState, where: str) -> Scorer:
+    if name not in state.scorers:
+        reason = state.unservable.get(name) or f"no spec {name!r} is loaded; there are {', '.join(state.scorers)}"
+        raise Problem(HTTPStatus.NOT_FOUND, "unknown-spec", [(where, reason)])
+    return state.scorers[name]
+
+
+def _decode(body: bytes) -> dict[str, Any]:
+    try:
+        message = decode(body)
+    except DecodeError as error:
+        raise unprocessable("bad-json", (error.pointer, error.reason)) from None
+    if not isinstance(message, dict):
+        raise unprocessable("bad-request", ("", "the body is JSON, but not an object"))
+    return message
+
+
+def _dialect(message: dict[str, Any]) -> Dialect:
+    is_native, is_openrlhf = "rollouts" in message, "query" in message
+    if is_native == is_openrlhf:
+        reason = "send either 'rollouts', or OpenRLHF's 'query', 'prompts' and 'labels'"
+        raise unprocessable("bad-request", ("", f"{reason}; this body has {'both' if is_native else 'neither'}"))
+    return native if is_native else openrlhf
+
+
+def _validate(dialect: Dialect, message: dict[str, Any]) -> Any:
+    try:
+        return dialect.request_type.model_validate(message)
+    except ValidationError as error:
+        faults = [(pointer(item["loc"]), item["msg"]) for item in error.errors(include_url=False, include_input=False)]
+        raise unprocessable("bad-request", *faults) from None
+
+
+def _run_id(request: Request) -> str:
+    return request.headers.get("x-run-id") or request.query_params.get("run", "")
+
+
+def _summary(spec: RewardSpec, default: RewardSpec) -> dict[str, object]:
+    return {
+        "name": spec.name,
+        "digest": spec.digest,
+        "description": spec.description,
+        "needs_certainty": spec.needs_certainty,
+        "default": spec is default,
+    }
+
+
+def _json(answer: Mapping[str, object], spec: RewardSpec) -> Response:
+    """An answer whose ETag says which spec scored."""
+    return Response(orjson.dumps(answer), headers={"ETag": f'"{spec.digest}"'}, media_type="application/json")

@@ -1,0 +1,18 @@
+"""Reward specs by name or by file, for every command and setting that takes one."""
+
+from pathlib import Path
+
+from reward_server.reward.spec import RewardSpec, SpecError, load_preset, preset_names, read_spec
+
+
+def find_spec(name_or_file: str) -> RewardSpec:
+    """The preset of that name, or the spec in that TOML file. Raises SpecError."""
+    if name_or_file in preset_names():
+        return load_preset(name_or_file)
+    path = Path(name_or_file)
+    if path.suffix != ".toml":
+        raise SpecError(f"no preset {name_or_file!r}; there are {', '.join(preset_names())}, or name a .toml file")
+    try:
+        return read_spec(path.read_text(encoding="utf-8"), name_or_file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{name_or_file}: {error}") from None

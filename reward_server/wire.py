@@ -1,0 +1,152 @@
+"""The messages of `POST /score` as types, shared by service, client and command line.
+
+`Rollout` is also one line of a rollout file.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+_ACTION_SCHEMA = {
+    "type": "object",
+    "required": ["type"],
+    "properties": {"type": {"type": "string"}},
+    "additionalProperties": True,
+}
+_LABEL_SCHEMA = {
+    "description": 'The action, or `{"action": {…}}`, or the JSON string of either.',
+    "oneOf": [
+        {"title": "Action", **_ACTION_SCHEMA},
+        {
+            "title": "Wrapped action",
+            "type": "object",
+            "required": ["action"],
+            "properties": {"action": _ACTION_SCHEMA},
+            "additionalProperties": True,
+            "not": {"required": ["type"]},
+        },
+        {"title": "JSON string", "type": "string", "minLength": 2},
+    ],
+}
+
+Label = Annotated[Any, WithJsonSchema(_LABEL_SCHEMA)]
+TokenId = Annotated[int, Field(ge=0)]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+class CertaintyEvidence(_Message):
+    """The policy's own top-k log-probabilities of the rationale."""
+
+    vocab_size: Annotated[int, Field(ge=2, le=10_000_000)]
+    """Size V of the vocabulary that the probabilities are over."""
+    top_logprobs: list[list[Annotated[float, Field(le=0, allow_inf_nan=False)]]]
+    """One list per rationale token: the k largest natural log-probabilities, before any sampling transform."""
+
+
+class Rollout(_Message):
+    """One completion to be scored against one label."""
+
+    completion: str
+    """The model's text, exactly as it was generated."""
+    label: Label
+    """The action it should have predicted."""
+    id: str | None = None
+    """Comes back with the result."""
+    group: str | None = None
+    """Rollouts of one prompt share it; comes back with the result."""
+    prompt: str | None = None
+    """The text before the completion."""
+    prompt_token_ids: list[TokenId] | None = None
+    completion_token_ids: list[TokenId] | None = None
+    certainty: CertaintyEvidence | None = None
+    """For the certainty source `rollout`."""
+
+
+class ScoreRequest(_Message):
+    """A batch of rollouts, scored under one spec or not at all."""
+
+    rollouts: list[Rollout]
+
+
+class OpenRLHFRequest(_Message):
+    """What OpenRLHF posts to `--reward.remote_url`: parallel lists, usually of one sample."""
+
+    query: list[str]
+    """Decoded prompt and completion, special tokens included."""
+    prompts: list[str]
+    """The prompt alone, never cut."""
+    labels: list[Label]
+    """What `--data.label_key` names: the label action, in any of its forms."""
+
+
+class TermsOut(BaseModel):
+    """The weighted contributions; the reward is their sum."""
+
+    format: float
+    certainty: float
+    type: float
+    attribute: float
+    value: float
+
+
+class CertaintyOut(BaseModel):
+    """Self-certainty of the rationale, averaged over its tokens, in nats."""
+
+    value: float
+    lower: float
+    upper: float
+    tokens: int
+    kind: Literal["kl_to_uniform", "kl_to_uniform_over_vocab", "kl_from_uniform"]
+    source: str
+    model: str | None
+
+
+class Result(BaseModel):
+    """How one rollout fared."""
+
+    id: str | None
+    group: str | None
+    reward: float
+    score: Annotated[float, Field(ge=0, le=1)]
+    """The reward without its certainty term over the largest such reward this label allows."""
+    terms: TermsOut
+    certainty: CertaintyOut | None
+    """None where the spec gives it no weight, or the completion is invalid."""
+    action: dict[str, str] | None
+    """The predicted action; None for an invalid completion."""
+    type_match: bool
+    exact_match: bool
+    reason: (
+        Literal["empty", "not_json", "extra_text", "duplicate_key", "wrong_keys", "bad_rationale", "bad_action"] | None
+    )
+    """Why an invalid completion earned nothing."""
+
+
+class SpecRef(BaseModel):
+    """Which reward spec scored."""
+
+    name: str
+    digest: str
+
+
+class ScoreResponse(BaseModel):
+    """Rewards in the order of the request."""
+
+    rewards: Sequence[float]
+    scores: Sequence[float]
+    results: Sequence[Result]
+    spec: SpecRef
+    server_version: str
+
+
+class OpenRLHFResponse(BaseModel):
+    """What OpenRLHF reads from a remote reward; lists even for one sample."""
+
+    rewards: Sequence[float]
+    scores: Sequence[float]
+    extra_logs: dict[str, float]
+    """Means over the request's samples; the same keys in every reply under one spec."""

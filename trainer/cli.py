@@ -1,0 +1,39 @@
+"""`shop-r1`: the trainer's side of the reward server."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from reward_server import __version__
+from trainer.preflight import PreflightError, check_server
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+
+
+@app.callback(invoke_without_command=True)
+def main(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    """Train and evaluate LLMs that simulate online shoppers (Shop-R1, arXiv 2507.17842)."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command(epilog="Example: `shop-r1 check http://127.0.0.1:8080`")
+def check(
+    url: Annotated[str, typer.Argument(help="The reward server, without a path.")],
+    digest: Annotated[str | None, typer.Option("--digest", help="The spec digest that the run was made for.")] = None,
+    api_key: Annotated[str | None, typer.Option("--api-key", help="Its API key.", envvar="SHOP_R1_API_KEY")] = None,
+) -> None:
+    """Check that a reward server is reachable, ready, and scores with the right spec; exit status 1 if not."""
+    try:
+        facts = check_server(url, digest=digest, api_key=api_key)
+    except PreflightError as error:
+        Console(stderr=True).print(f"[red]not ready:[/] {escape(str(error))}", soft_wrap=True)
+        raise typer.Exit(1) from None
+    table = Table(show_header=False)
+    for name, value in facts._asdict().items():
+        table.add_row(name.replace("_", " "), escape(value))
+    Console().print(table)
