@@ -1,4 +1,4 @@
-"""Checks a reward server before a run depends on it: reachable, ready, and scoring with the spec the run is made for."""
+"""Checks a reward server before a run depends on it: reachable, ready, and scoring with the spec the run expects."""
 
 from typing import Any, NamedTuple
 

@@ -15,7 +15,7 @@ MAX_DEPTH = 128
 
 _STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89abAB]")
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _COLON_ESCAPE = "\\u003"
 
 
@@ -40,9 +40,7 @@ def load_object(text: str) -> dict[str, Any]:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return _load_slowly(text)
-    if type(value) is not dict:
-        raise NotJSONError("the text is JSON, but not an object")
-    return value if _is_plain(value, text) else _load_slowly(text)
+    return value if type(value) is dict and _is_plain(value, text) else _load_slowly(text)
 
 
 def _is_plain(value: dict[str, Any], text: str) -> bool:
