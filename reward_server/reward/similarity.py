@@ -101,7 +101,7 @@ def tokenize(text: str, tokenizer: Tokenizer) -> list[bytes]:
     if tokenizer == "rouge-score":
         return text.lower().encode(errors="replace").translate(_ASCII_TOKENS).split()
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return folded.translate(_WORD_BREAKS).encode(errors="replace").split()
+    return folded.translate(_WORD_BREAKS).encode().split()
 
 
 def rouge_l(prediction: Tokens, target: Tokens) -> Similarity:

@@ -44,6 +44,10 @@ class SpecError(ValueError):
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:  # noqa: ARG002
+        """A copy with changes, validated anew, so that no digest or threshold of the old values survives in it."""
+        return self.model_validate({**self.model_dump(exclude_unset=True), **(update or {})})
+
 
 class FormatRule(_Part):
     """What a valid completion earns, and what counts as one."""

@@ -1,0 +1,69 @@
+"""The source `rollout`: certainties from the logprobs that rollouts bring along."""
+
+import asyncio
+from math import log
+
+import pytest
+
+from reward_server.certainty.rollout import RolloutSource
+from reward_server.certainty.source import EvidenceError, RationaleRequest, TopLogprobs, empty_rationale
+
+HALF = [log(0.5)]
+"""V = 4: between ln 4 − (½ ln 2 + ½ ln 6) and ln 4 − ln 2, see test_divergence."""
+
+LOWER, UPPER = log(4) - (0.5 * log(2) + 0.5 * log(6)), log(2)
+
+
+def request(*rows: list[float], vocab_size: int = 4) -> RationaleRequest:
+    return RationaleRequest("because", TopLogprobs(vocab_size, rows))
+
+
+def test_the_value_is_the_midpoint_of_the_mean_bounds() -> None:
+    (certainty,) = asyncio.run(RolloutSource().measure([request(HALF, [0.0])], "kl_to_uniform"))
+    assert (certainty.lower, certainty.upper) == pytest.approx(((LOWER + log(4)) / 2, (UPPER + log(4)) / 2))
+    assert certainty.value == pytest.approx((certainty.lower + certainty.upper) / 2)
+    assert (certainty.tokens, certainty.kind, certainty.source, certainty.model) == (
+        2,
+        "kl_to_uniform",
+        "rollout",
+        None,
+    )
+
+
+def test_the_kind_over_the_vocabulary_is_divided_by_its_size() -> None:
+    (certainty,) = asyncio.run(RolloutSource().measure([request(HALF)], "kl_to_uniform_over_vocab"))
+    assert (certainty.lower, certainty.upper) == pytest.approx((LOWER / 4, UPPER / 4))
+
+
+def test_answers_come_in_the_order_of_the_requests() -> None:
+    answers = asyncio.run(RolloutSource().measure([request([0.0]), request(HALF)], "kl_to_uniform"))
+    assert [answer.upper for answer in answers] == pytest.approx([log(4), UPPER])
+
+
+def test_every_request_at_fault_is_named_and_none_is_answered() -> None:
+    requests = [
+        RationaleRequest("because", None),
+        request(HALF),
+        request(),
+        request(HALF, [-1.0, -2.0]),
+        request([], []),
+        request(HALF, [0.5]),
+    ]
+    with pytest.raises(EvidenceError) as caught:
+        asyncio.run(RolloutSource().measure(requests, "kl_to_uniform"))
+    assert [(fault.index, fault.path) for fault in caught.value.faults] == [
+        (0, ("certainty",)),
+        (2, ("certainty", "top_logprobs")),
+        (3, ("certainty", "top_logprobs", 1)),
+        (4, ("certainty", "top_logprobs", 0)),
+        (5, ("certainty", "top_logprobs", 1)),
+    ]
+
+
+def test_kl_from_uniform_is_not_among_what_top_k_can_tell() -> None:
+    assert RolloutSource().kinds == {"kl_to_uniform", "kl_to_uniform_over_vocab"}
+
+
+def test_an_empty_rationale_is_certain_by_nothing() -> None:
+    certainty = empty_rationale("kl_to_uniform", "rollout")
+    assert (certainty.value, certainty.lower, certainty.upper, certainty.tokens) == (0, 0, 0, 0)
