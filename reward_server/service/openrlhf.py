@@ -4,6 +4,7 @@ OpenRLHF sends no completion, only the decoded prompt and completion in one stri
 set had it (`prompts`). Checked against the package's own SingleTurnAgentExecutor, version 0.11.2.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from math import fsum
 
@@ -24,6 +25,8 @@ SHORTEST_CUT_PROMPT = 32
 # Long suffixes are looked for by a long anchor, so that runs of white space do not cost a comparison per character.
 _LONG_CUT_PROMPT = 4_096
 
+_PART_OF_A_CHARACTER = "\ufffd"
+
 
 class NoCompletionError(ValueError):
     """A query in which the end of its prompt cannot be found."""
@@ -33,23 +36,30 @@ def find_completion(query: str, prompt: str) -> str:
     """What follows the prompt in a query. Raises NoCompletionError rather than guess.
 
     The query starts with the prompt, or, when a long prompt was cut on the left, with its longest fitting suffix of at
-    least 32 characters. Where decoding changed the prompt's text, the completion follows the first place at which the
-    shortest tail that is unique in the prompt ends. Never searched from the end: a model that writes the template's
-    markers itself must not be able to move the split.
+    least 32 characters; the cut may have left part of a character, which decodes to U+FFFD. Where decoding changed the
+    prompt's text, the completion follows the first place at which the shortest tail that is unique in the prompt ends.
+    Qwen's tokenizers put text into normal form C, so the prompt is tried in that form too, and a tail must be unique in
+    both. Never searched from the end: a model that writes the template's markers itself must not move the split.
     """
     if query.startswith(prompt):
         return query[len(prompt) :]
-    length = _cut_prompt_length(query, prompt)
-    if length is not None:
-        return query[length:]
-    tail = _shortest_unique_tail(prompt)
-    position = query.find(tail)
-    if position < 0:
-        raise NoCompletionError(
-            "the query neither starts with its prompt, or with the last 32 or more characters of it, "
-            f"nor contains the prompt's end {tail[-80:]!r}: where the completion begins is unknown"
-        )
-    return query[position + len(tail) :]
+    normalized = unicodedata.normalize("NFC", prompt)
+    if query.startswith(normalized):
+        return query[len(normalized) :]
+    forms = (prompt,) if normalized == prompt else (prompt, normalized)
+    whole = query.lstrip(_PART_OF_A_CHARACTER)
+    for form in forms:
+        if length := _cut_prompt_length(whole, form):
+            return whole[length:]
+    for form in forms:
+        tail = _shortest_unique_tail(form, forms)
+        position = query.find(tail)
+        if tail and position >= 0:
+            return query[position + len(tail) :]
+    raise NoCompletionError(
+        "the query neither starts with its prompt, or with the last 32 or more characters of it, "
+        f"nor contains the prompt's end {prompt[-80:]!r}: where the completion begins is unknown"
+    )
 
 
 def to_rollouts(request: wire.OpenRLHFRequest, settings: Settings) -> list[wire.Rollout]:
@@ -108,8 +118,8 @@ def _means(scored: Sequence[Scored], spec: RewardSpec) -> dict[str, float]:
     return {name: total / len(cards) for name, total in sums.items()}
 
 
-def _cut_prompt_length(query: str, prompt: str) -> int | None:
-    """The length of the longest proper suffix of the prompt that the query starts with, if it has 32 characters."""
+def _cut_prompt_length(query: str, prompt: str) -> int:
+    """How much of the prompt's end the query starts with, short of all of it; 0 for less than 32 characters."""
     for least, most in ((_LONG_CUT_PROMPT, len(prompt)), (SHORTEST_CUT_PROMPT, _LONG_CUT_PROMPT)):
         anchor = query[:least]
         if len(anchor) < least:
@@ -123,16 +133,22 @@ def _cut_prompt_length(query: str, prompt: str) -> int | None:
             comparisons += 1
             if comparisons > _LONG_CUT_PROMPT:
                 raise NoCompletionError("the prompt repeats itself too much to place the query's cut in it")
-    return None
+    return 0
 
 
-def _shortest_unique_tail(prompt: str) -> str:
-    """The shortest suffix that occurs nowhere else in the prompt; a longer one then occurs nowhere else either."""
+def _shortest_unique_tail(prompt: str, forms: Sequence[str]) -> str:
+    """The shortest suffix of the prompt that occurs nowhere else in it, nor twice in another form of it."""
     shortest, longest = 1, len(prompt)
     while shortest < longest:
         middle = (shortest + longest) // 2
-        if prompt.find(prompt[-middle:]) == len(prompt) - middle:
+        if all(_occurs_once(prompt[-middle:], form) for form in forms):
             longest = middle
         else:
             shortest = middle + 1
     return prompt[-longest:]
+
+
+def _occurs_once(tail: str, text: str) -> bool:
+    """Whether `tail` stands in `text` at most once, overlaps counted."""
+    first = text.find(tail)
+    return first < 0 or text.find(tail, first + 1) < 0

@@ -1,0 +1,59 @@
+"""Real servers for the tests: every one is a `reward-server serve` process, talked to over a socket."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from tempfile import TemporaryFile
+
+import httpx
+
+COMMAND = (sys.executable, "-m", "reward_server")
+
+
+@dataclass
+class Server:
+    """A running server process."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    banner: str
+    """What it printed when it started."""
+
+    def __post_init__(self) -> None:
+        self.client = httpx.Client(base_url=self.url, timeout=60)
+
+    def post(self, path: str = "/score", **kwargs: object) -> httpx.Response:
+        return self.client.post(path, **kwargs)
+
+    def get(self, path: str, **kwargs: object) -> httpx.Response:
+        return self.client.get(path, **kwargs)
+
+
+@contextmanager
+def running_server(*flags: str, **environment: str) -> Iterator[Server]:
+    """Start a server on a free port, wait for its banner, stop it with SIGTERM at the end."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("REWARD_")}
+    with TemporaryFile() as log:
+        process = subprocess.Popen(
+            [*COMMAND, "serve", "--port", "0", *flags], env={**clean, **environment}, stderr=subprocess.PIPE, stdout=log
+        )
+        assert process.stderr is not None
+        banner = ""
+        while "curl" not in banner:
+            line = process.stderr.readline().decode()
+            assert line, f"the server did not start: {banner}"
+            banner += line
+        url = re.search(r"curl -s (http://\S+)/score", banner)
+        assert url is not None
+        server = Server(process, url[1], banner)
+        try:
+            yield server
+        finally:
+            server.client.close()
+            process.terminate()
+            process.wait(timeout=30)
+            process.stderr.close()
