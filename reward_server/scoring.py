@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import orjson
+
 from reward_server import wire
 from reward_server.certainty.source import (
     Certainty,
@@ -79,17 +81,23 @@ class Scorer:
         outcomes = [parse(rollout.completion, self.spec) for rollout in rollouts]
         certainties = await self._certainties(rollouts, outcomes)
         return [
-            Scored(score(outcome, target, certainty.value if certainty else None, self.spec), target.action, certainty)
+            Scored(score(outcome, target, certainty and certainty.value), target.action, certainty)
             for outcome, target, certainty in zip(outcomes, targets, certainties, strict=True)
         ]
 
     def _targets(self, rollouts: Sequence[wire.Rollout]) -> list[Target]:
         targets, faults = [], []
+        known: dict[bytes | None, Target] = {}
         for index, rollout in enumerate(rollouts):
-            try:
-                targets.append(prepare(read_label(rollout.label, self.spec.action_space), self.spec))
-            except LabelError as error:
-                faults.append(_label_fault(index, rollout.label, error))
+            key = _key(rollout.label)
+            target = known.get(key)
+            if target is None or key is None:
+                try:
+                    target = known[key] = prepare(read_label(rollout.label, self.spec.action_space), self.spec)
+                except LabelError as error:
+                    faults.append(_label_fault(index, rollout.label, error))
+                    continue
+            targets.append(target)
         if faults:
             raise BatchError(faults)
         return targets
@@ -136,6 +144,14 @@ def to_wire(rollout: wire.Rollout, scored: Scored) -> dict[str, object]:
         "exact_match": card.exact_match,
         "reason": card.reason,
     }
+
+
+def _key(label: object) -> bytes | None:
+    """The label's JSON, by which the label of a group is read only once; None where JSON has no word for it."""
+    try:
+        return orjson.dumps(label)
+    except orjson.JSONEncodeError:
+        return None
 
 
 def _label_fault(index: int, label: object, error: LabelError) -> Fault:

@@ -22,6 +22,8 @@ class Action(NamedTuple):
         """Whether this is the label's action in its type and in every field the label has."""
         if self.type != label.type:
             return False
+        if self.fields == label.fields:
+            return True
         for name, text in label.fields.items():  # noqa: SIM110 - a generator would cost more than all comparisons
             if self.fields.get(name) != text:
                 return False

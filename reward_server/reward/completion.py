@@ -8,11 +8,14 @@ chat template's end-of-turn tokens after it do not count.
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+import orjson
+
 from reward_server.reward.action import Action
 from reward_server.reward.spec import RewardSpec
 from reward_server.reward.strict_json import DuplicateKeyError, ExtraTextError, NotJSONError, load_object
 
 _FENCE_OPENS, _FENCE_CLOSES = "```json", "```"
+_ESCAPED_COLON = "\\u003"
 
 
 class Reason(StrEnum):
@@ -52,15 +55,22 @@ class InvalidError(ValueError):
 
 def parse(text: str, spec: RewardSpec) -> Completion | Reason:
     """Read a completion, or say why it cannot be read. Never raises on any text."""
+    trimmed = text if text[:1] == "{" and text[-1:] == "}" else _trim(text, spec.format.end_of_turn)
+    completion = _read_plain(trimmed, spec.field_names)
+    if completion is not None:
+        return completion
     try:
-        return read(text, spec)
+        return _read_trimmed(trimmed, spec)
     except InvalidError as error:
         return error.reason
 
 
 def read(text: str, spec: RewardSpec) -> Completion:
     """Read a completion. Raises InvalidError, which says in detail why it cannot be read."""
-    text = _trim(text, spec.format.end_of_turn)
+    return _read_trimmed(_trim(text, spec.format.end_of_turn), spec)
+
+
+def _read_trimmed(text: str, spec: RewardSpec) -> Completion:
     if not text:
         raise InvalidError(Reason.EMPTY, "the completion is empty")
     if spec.format.mode == "fenced":
@@ -79,6 +89,33 @@ def read(text: str, spec: RewardSpec) -> Completion:
     if not isinstance(rationale, str):
         raise InvalidError(Reason.BAD_RATIONALE, "the rationale is not a string")
     return Completion(rationale, _read_action(answer["action"], spec.field_names))
+
+
+def _read_plain(text: str, field_names: frozenset[str]) -> Completion | None:
+    """What `_read_trimmed` makes of a completion in its usual form, in a fraction of the time; None for any other form.
+
+    Every key of the text has one colon outside strings, so no key stands twice in a text that has just as many colons
+    as the parsed keys and strings account for; unless strings hide some as escapes, and that is not the usual form.
+    """
+    try:
+        answer = orjson.loads(text)
+        rationale, action = answer["rationale"], answer["action"]
+        action_type = action.pop("type")
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return None
+    if type(rationale) is not str or type(action_type) is not str or len(answer) != 2:
+        return None
+    for name, value in action.items():
+        if type(value) is not str or name not in field_names:
+            return None
+    colons = text.count(":") - 3 - len(action)
+    if colons and (_ESCAPED_COLON in text or colons != _colons(rationale, action_type, *action, *action.values())):
+        return None
+    return Completion(rationale, Action(action_type, action))
+
+
+def _colons(*texts: str) -> int:
+    return sum(text.count(":") for text in texts)
 
 
 def _trim(text: str, end_of_turn: tuple[str, ...]) -> str:

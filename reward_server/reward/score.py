@@ -6,7 +6,7 @@ from typing import NamedTuple
 from reward_server.reward.action import Action, Label
 from reward_server.reward.completion import Completion, Reason
 from reward_server.reward.similarity import credited_rouge_l, tokenize
-from reward_server.reward.spec import RewardSpec
+from reward_server.reward.spec import RewardSpec, SimilarityRule
 
 
 class Terms(NamedTuple):
@@ -46,17 +46,25 @@ class FieldTarget(NamedTuple):
     text: str
     tokens: list[bytes]
     attribute: float
+    """For a predicted field that is not empty."""
     value: float
     """The weight of the similarity, the difficulty-aware scale included."""
+    seen: dict[str, float]
+    """What predicted texts have earned so far: the completions of a group often say the same."""
 
 
 class Target(NamedTuple):
     """A label made ready under one spec; worth keeping for every completion of a group."""
 
+    spec: RewardSpec
     action: Action
+    fields: tuple[FieldTarget, ...]
     type_weight: float
     exact_weight: float
-    fields: tuple[FieldTarget, ...]
+    full_attribute: float
+    """The attribute term of the label's own action."""
+    full_value: float
+    """The value term of the label's own action, an exact match's weight aside."""
     best: float
     """The largest reward this label allows, the certainty term aside."""
 
@@ -72,57 +80,74 @@ def prepare(label: Label, spec: RewardSpec) -> Target:
             tokenize(action.fields[name], spec.similarity.tokenizer),
             rule.fields[name].attribute,
             rule.fields[name].value * (spec.dars if rule.fields[name].dars else 1.0),
+            {},
         )
         for name in spec.action_space[action.type]
     )
     exact_weight = _exact_weight(label, spec)
-    attribute = value = 0.0
-    for field in fields:
-        attribute += field.attribute
-        if field.tokens:
-            value += field.value
-    best = fsum((spec.format.weight, rule.type, attribute, value + exact_weight))
-    return Target(action, rule.type, exact_weight, fields, best)
+    full_attribute = sum((field.attribute for field in fields if field.text), start=0.0)
+    full_value = sum((field.value for field in fields if field.tokens), start=0.0)
+    filled = sum((field.attribute for field in fields), start=0.0)
+    best = fsum((spec.format.weight, rule.type, filled, full_value + exact_weight))
+    return Target(spec, action, fields, rule.type, exact_weight, full_attribute, full_value, best)
 
 
-def score(outcome: Completion | Reason, target: Target, certainty: float | None, spec: RewardSpec) -> ScoreCard:
-    """Score one completion that `parse` has read.
+def score(outcome: Completion | Reason, target: Target, certainty: float | None) -> ScoreCard:
+    """Score one completion that `parse` has read, under the spec that its target was prepared for.
 
     `certainty` is s(rationale) in the unit of the spec's kind (nats); None only where the spec gives it no weight or
     the completion is invalid, else ValueError: a reward that cannot be computed is never made up.
     """
     if isinstance(outcome, Reason):
         return _INVALID[outcome]
+    spec = target.spec
+    action = outcome.action
+    exact_match = False
+    type_term = attribute = value = 0.0
+    type_match = action.type == target.action.type
+    if type_match:
+        type_term = target.type_weight
+        exact_match = action.matches(target.action)
+        if exact_match:
+            attribute = target.full_attribute
+            value = target.full_value + target.exact_weight
+        else:
+            attribute, value = _fields_terms(action, target)
+    if not exact_match and (rule := spec.actions.get(action.type)) is not None:
+        value += rule.wrong
+    format_term = spec.format.weight
+    reward = fsum((format_term, type_term, attribute, value))
+    relative = reward / target.best if target.best else 0.0
+    relative = 0.0 if relative < 0 else 1.0 if relative > 1 else relative
     certainty_term = 0.0
     if alpha := spec.certainty.weight:
         if certainty is None:
             raise ValueError(f"spec {spec.name} needs the certainty of every valid rationale")
         certainty_term = alpha * certainty
-    action = outcome.action
-    type_match = action.type == target.action.type
-    exact_match = type_match and action.matches(target.action)
-    type_term = attribute = value = 0.0
-    if type_match:
-        similarity = spec.similarity
-        type_term = target.type_weight
-        for field in target.fields:
-            predicted = action.fields.get(field.name)
-            if predicted:
-                attribute += field.attribute
-            if predicted == field.text:
-                if field.tokens:
-                    value += field.value
-            elif predicted and field.value:
-                tokens = tokenize(predicted, similarity.tokenizer)
-                value += field.value * credited_rouge_l(tokens, field.tokens, similarity.threshold_fraction)
-    if exact_match:
-        value += target.exact_weight
-    elif rule := spec.actions.get(action.type):
-        value += rule.wrong
-    format_term = spec.format.weight
+        reward = fsum((format_term, certainty_term, type_term, attribute, value))
     terms = Terms(format_term, certainty_term, type_term, attribute, value)
-    relative = fsum((format_term, type_term, attribute, value)) / target.best if target.best else 0.0
-    return ScoreCard(fsum(terms), min(max(relative, 0.0), 1.0), terms, action, type_match, exact_match, None)
+    return ScoreCard(reward, relative, terms, action, type_match, exact_match, None)
+
+
+def _fields_terms(action: Action, target: Target) -> tuple[float, float]:
+    """The attribute and the value term of an action of the right type."""
+    attribute = value = 0.0
+    for field in target.fields:
+        predicted = action.fields.get(field.name)
+        if predicted:
+            attribute += field.attribute
+            earned = field.seen.get(predicted)
+            if earned is None:
+                earned = field.seen[predicted] = _field_value(predicted, field, target.spec.similarity)
+            value += earned
+    return attribute, value
+
+
+def _field_value(predicted: str, field: FieldTarget, rule: SimilarityRule) -> float:
+    if not field.value or not field.tokens:
+        return 0.0
+    similarity = credited_rouge_l(tokenize(predicted, rule.tokenizer), field.tokens, rule.threshold_fraction)
+    return field.value * similarity
 
 
 def _exact_weight(label: Label, spec: RewardSpec) -> float:

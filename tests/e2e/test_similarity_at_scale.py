@@ -51,7 +51,7 @@ def changed(rng: random.Random, text: str) -> str:
 
 def pairs(rng: random.Random) -> Iterator[tuple[str, str]]:
     for number in range(PAIRS):
-        longest = 150 if number % 5_000 == 0 else 7
+        longest = 150 if number % 5_000 == 0 else 10
         kind = number % 4
         first = noise(rng, longest * 3) if kind == 0 else name(rng, longest)
         second = changed(rng, first) if kind < 3 else name(rng, longest)
@@ -66,4 +66,4 @@ def test_a_million_pairs_agree_with_the_package() -> None:
         theirs = peer.score(target, prediction)["rougeL"].fmeasure
         assert abs(ours - theirs) <= 1e-12, (prediction, target)
         distinct.add(round(ours, 9))
-    assert len(distinct) > 200, "the pairs are not all alike or all different"
+    assert len(distinct) > 100, "the pairs are not all alike or all different"

@@ -116,3 +116,29 @@ def test_a_megabyte_of_end_of_turn_tokens_is_just_empty() -> None:
 @given(st.text() | st.text(st.sampled_from('{}[]",:\\ \nabtrue19.-e<|imend>'), max_size=40))
 def test_no_text_makes_parsing_raise(text: str) -> None:
     assert isinstance(parse(text, SPEC), Completion | Reason)
+
+
+pieces = st.sampled_from(
+    ["", "I like it: yes", "\\u003a", "\\\\u003a", "a:b", '\\"type\\":', "日本語", "\\ud83d\\ude00", "\\udc00", "x"]
+)
+raw_values = pieces.map(lambda piece: f'"{piece}"') | st.sampled_from(["null", "1e999", "[]", '{"a": "b"}', "{}"])
+raw_keys = st.sampled_from(['"rationale"', '"action"', '"type"', '"name"', '"text"', '"n\\u0061me"', '"a:b"', '"note"'])
+raw_objects = st.lists(st.tuples(raw_keys, raw_values), max_size=4).map(
+    lambda pairs: "{" + ", ".join(f"{key}: {value}" for key, value in pairs) + "}"
+)
+raw_actions = st.tuples(raw_values, raw_objects).map(lambda parts: parts[1].replace("{", f'{{"type": {parts[0]}, ', 1))
+raw_completions = st.lists(
+    st.tuples(st.just('"rationale"'), raw_values)
+    | st.tuples(st.just('"action"'), raw_actions | raw_objects | raw_values),
+    min_size=1,
+    max_size=3,
+).map(lambda pairs: "{" + ",".join(f"{key}:{value}" for key, value in pairs) + "}")
+
+
+@given(raw_completions)
+def test_the_fast_way_in_says_what_the_careful_one_says(text: str) -> None:
+    try:
+        careful: Completion | Reason = read(text, SPEC)
+    except InvalidError as error:
+        careful = error.reason
+    assert parse(text, SPEC) == careful

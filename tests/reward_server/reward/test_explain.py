@@ -36,7 +36,7 @@ def test_the_parts_of_every_example_add_up_to_its_terms(preset: str, examples: P
     for line in examples.read_text(encoding="utf-8").splitlines():
         rollout = json.loads(line)
         target = prepare(read_label(rollout["label"], spec.action_space), spec)
-        card = score(parse(rollout["completion"], spec), target, 9.5, spec)
+        card = score(parse(rollout["completion"], spec), target, 9.5)
         sums: dict[str, float] = defaultdict(float)
         for part in explained(rollout["completion"], rollout["label"], spec, 9.5):
             assert part.earned is not None

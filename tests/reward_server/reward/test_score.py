@@ -23,7 +23,7 @@ def card(
 ) -> ScoreCard:
     fields = {name: text for name, text in action.items() if name != "type"}
     target = prepare(read_label(label, spec.action_space), spec)
-    return score(Completion("because", Action(action["type"], fields)), target, certainty, spec)
+    return score(Completion("because", Action(action["type"], fields)), target, certainty)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_every_row_of_table_1(action: dict[str, str], label: dict[str, str], ter
 def test_an_invalid_completion_earns_nothing_in_any_term() -> None:
     target = prepare(read_label(STOP, NO_RATIONALE.action_space), NO_RATIONALE)
     for reason in Reason:
-        assert score(reason, target, None, NO_RATIONALE) == ScoreCard(0, 0, Terms(), None, False, False, reason)
+        assert score(reason, target, None) == ScoreCard(0, 0, Terms(), None, False, False, reason)
 
 
 def test_certainty_adds_alpha_times_itself_to_the_reward_but_not_to_the_score() -> None:

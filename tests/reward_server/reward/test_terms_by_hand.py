@@ -39,7 +39,7 @@ def scored(rollout_id: str, examples: Path) -> ScoreCard:
     rollouts = map(json.loads, examples.read_text(encoding="utf-8").splitlines())
     rollout = next(rollout for rollout in rollouts if rollout["id"] == rollout_id)
     target = prepare(read_label(rollout["label"], SPEC.action_space), SPEC)
-    return score(parse(rollout["completion"], SPEC), target, None, SPEC)
+    return score(parse(rollout["completion"], SPEC), target, None)
 
 
 def test_the_table_has_ten_rows() -> None:
