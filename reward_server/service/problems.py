@@ -30,7 +30,7 @@ class ProblemBody(BaseModel):
     """The body of every error."""
 
     type: str
-    """`urn:shop-r1:problem:` and the kind of the problem; docs/errors.md lists them all."""
+    """`urn:shop-r1:problem:` and the kind of the problem; docs/api.md lists them all."""
     title: str
     status: int
     detail: str
