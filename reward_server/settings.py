@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from reward_server.certainty.sources import SourceName
+
 
 def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -22,7 +24,7 @@ class Settings(BaseSettings):
     specs: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="Further specs to load, for ?spec=NAME. Default: every preset the certainty source can serve."
     )
-    certainty: Literal["rollout", "none"] = Field(
+    certainty: SourceName = Field(
         "rollout", description="Where the rationale's certainty comes from: top-k logprobs in each rollout, or nowhere."
     )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = Field(

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from reward_server.certainty.rollout import RolloutSource
+from reward_server.certainty.sources import create_source
 from reward_server.cli.common import BAD_INPUT, JsonOption, SpecOption, the_spec, write_json
 from reward_server.cli.summary import Summary
 from reward_server.reward.spec import RewardSpec
@@ -34,7 +34,7 @@ def score(
     Lines that cannot be scored are named on standard error and left out; the exit status is then 1.
     """
     reward_spec = the_spec(spec)
-    scorer = Scorer(reward_spec, RolloutSource() if reward_spec.needs_certainty else None)
+    scorer = Scorer(reward_spec, create_source("rollout" if reward_spec.needs_certainty else "none"))
     summary = Summary()
     bad: list[BadLine] = []
     bad_count = 0
@@ -68,8 +68,7 @@ def score(
 def _print(summary: Summary, spec: RewardSpec) -> None:
     console = Console()
     console.print(f"spec [bold]{spec.name}[/] {spec.digest}", soft_wrap=True)
-    for table in summary.tables():
-        console.print(table)
+    console.print(summary.table())
 
 
 def _complain(file: Path, bad: list[BadLine], count: int) -> None:

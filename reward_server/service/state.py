@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from reward_server.certainty.rollout import RolloutSource
+from reward_server.certainty.sources import create_source
 from reward_server.reward.spec import load_preset, preset_names
 from reward_server.scoring import ConfigurationError, Scorer
 from reward_server.service.metrics import Metrics
@@ -31,7 +31,7 @@ class ServerState:
 
 def create_state(settings: Settings) -> ServerState:
     """Load the specs. Raises SpecError or ConfigurationError when the server cannot serve what it was told to."""
-    source = RolloutSource() if settings.certainty == "rollout" else None
+    source = create_source(settings.certainty)
     default = Scorer(find_spec(settings.spec), source)
     scorers = {default.spec.name: default}
     unservable = {}
