@@ -7,6 +7,7 @@ model's own text it is the model's doing and is kept for the scorer to judge; an
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any
 
@@ -15,11 +16,9 @@ import orjson
 MAX_DEPTH = 1024
 """Levels of nesting that a request may have; orjson's own limit."""
 
-MODEL_TEXT = frozenset({"completion", "query"})
-"""Keys under which a model's text stands, in the native and in the OpenRLHF dialect."""
-
 Path = tuple[str | int, ...]
 
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -33,9 +32,10 @@ class DecodeError(ValueError):
 
 
 def decode(body: bytes) -> Any:
-    """The JSON value in `body`. Raises DecodeError.
+    """The JSON value in `body`: a request in either dialect, or one rollout. Raises DecodeError.
 
-    Half surrogate pairs and bytes that are not UTF-8 are let through inside a model's text (MODEL_TEXT) only.
+    Half surrogate pairs and bytes that are not UTF-8 are let through where a model's text stands, and only there: in
+    the `completion` of a rollout, and in OpenRLHF's `query`.
     """
     try:
         return orjson.loads(body)
@@ -57,7 +57,7 @@ def _decode_leniently(body: bytes) -> Any:
     try:
         return json.loads(text, parse_int=_read_integer)
     except RecursionError:
-        raise DecodeError("", f"nested deeper than {MAX_DEPTH} levels") from None
+        raise DecodeError("", _TOO_DEEP) from None
     except json.JSONDecodeError as error:
         reason = f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         raise DecodeError("", reason if body else "the body is empty; a JSON object is needed") from None
@@ -68,25 +68,51 @@ def _read_integer(digits: str) -> int | float:
     return int(digits) if len(digits) < 400 else inf
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A place in a JSON value, linked to the one around it: deep values have long paths, and many of them."""
+
+    around: "_Place | None"
+    key: str | int
+    depth: int
+
+    def path(self) -> Path:
+        keys: list[str | int] = []
+        place: _Place | None = self
+        while place is not None:
+            keys.append(place.key)
+            place = place.around
+        return tuple(reversed(keys))
+
+
 def _faults(value: Any) -> Iterator[tuple[Path, str]]:
     """What no caller may send, with its place; in no particular order."""
-    stack: list[tuple[Path, Any]] = [((), value)]
+    stack: list[tuple[_Place | None, Any]] = [(None, value)]
     while stack:
-        path, item = stack.pop()
-        if len(path) > MAX_DEPTH:
-            yield (), f"nested deeper than {MAX_DEPTH} levels"
+        place, item = stack.pop()
+        depth = place.depth + 1 if place else 1
+        if isinstance(item, dict | list) and depth > MAX_DEPTH:
+            yield (), _TOO_DEEP
         elif isinstance(item, dict):
             for key, inner in item.items():
                 if _SURROGATE.search(key):
-                    yield path, "a key is not valid Unicode"
-                stack.append(((*path, key), inner))
+                    yield _path(place), "a key is not valid Unicode"
+                stack.append((_Place(place, key, depth), inner))
         elif isinstance(item, list):
-            stack.extend(((*path, index), inner) for index, inner in enumerate(item))
+            stack.extend((_Place(place, index, depth), inner) for index, inner in enumerate(item))
         elif isinstance(item, float) and not isfinite(item):
-            yield path, "not a finite number"
-        elif isinstance(item, str) and not _is_model_text(path) and _SURROGATE.search(item):
-            yield path, "not valid Unicode: half of a surrogate pair, or bytes that are not UTF-8"
+            yield _path(place), "not a finite number"
+        elif isinstance(item, str) and _SURROGATE.search(item) and not _is_model_text(_path(place)):
+            yield _path(place), "not valid Unicode: half of a surrogate pair, or bytes that are not UTF-8"
+
+
+def _path(place: _Place | None) -> Path:
+    return place.path() if place else ()
 
 
 def _is_model_text(path: Path) -> bool:
-    return next((part for part in reversed(path) if isinstance(part, str)), None) in MODEL_TEXT
+    """Whether a model's text stands there."""
+    match path:
+        case ("completion",) | ("rollouts", int(), "completion") | ("query", int()):
+            return True
+    return False

@@ -35,7 +35,10 @@ class Settings(BaseSettings):
     max_rollouts: int = Field(16_384, ge=1, description="Most rollouts in one request.")
     max_field_chars: int = Field(64 * 2**20, ge=1, description="Most characters in one completion or prompt.")
     drain_seconds: float = Field(
-        0.0, ge=0, description="After SIGTERM, keep accepting this long with /readyz failing, before shutting down."
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="After SIGTERM, keep accepting this long with /readyz failing, before shutting down.",
     )
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
         "warning", description="Level of the server's log; info adds a line per request."

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from reward_server import __version__
 from trainer.preflight import PreflightError, check_server
@@ -33,7 +32,6 @@ def check(
     except PreflightError as error:
         Console(stderr=True).print(f"[red]not ready:[/] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from None
-    table = Table(show_header=False)
+    console = Console()
     for name, value in facts._asdict().items():
-        table.add_row(name.replace("_", " "), escape(value))
-    Console().print(table)
+        console.print(f"{name.replace('_', ' '):>16}  [bold]{escape(value)}[/]", soft_wrap=True)

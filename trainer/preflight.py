@@ -25,36 +25,45 @@ def check_server(url: str, *, digest: str | None = None, api_key: str | None = N
     """Ask the server at `url` (scheme and host, without a path) what it is.
 
     Raises PreflightError when it cannot be reached, is not ready, refuses the key, or scores with another spec than the
-    one whose `digest` is given.
+    one whose `digest` is given. Neither the facts nor an error repeat a key, be it `api_key` or part of the URL.
     """
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-    with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
-        _get(client, "/readyz")
-        version = _get(client, "/version")
+    headers = {b"Authorization": f"Bearer {api_key}".encode()} if api_key else {}
     try:
-        facts = ServerFacts(
-            url,
-            version["server_version"],
-            version["spec"]["name"],
-            version["spec"]["digest"],
-            version["certainty"]["source"],
-        )
-    except (KeyError, TypeError):
-        raise PreflightError(f"{url} answers, but not as a Shop-R1 reward server") from None
+        shown = str(httpx.URL(url).copy_with(userinfo=b""))
+        client = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS)
+    except httpx.InvalidURL as error:
+        raise PreflightError(f"the server's URL is none: {error}") from None
+    with client:
+        _get(client, shown, "/readyz")
+        version = _get(client, shown, "/version")
+    facts = _facts(shown, version)
     if digest is not None and digest != facts.digest:
-        raise PreflightError(f"{url} scores with {facts.spec} ({facts.digest}), not with the run's {digest}")
+        raise PreflightError(f"{shown} scores with {facts.spec} ({facts.digest}), not with the run's {digest}")
     return facts
 
 
-def _get(client: httpx.Client, path: str) -> Any:
+def _facts(shown: str, version: Any) -> ServerFacts:
+    try:
+        told = (version["server_version"], version["spec"]["name"], version["spec"]["digest"])
+        facts = ServerFacts(shown, *told, version["certainty"]["source"])
+    except (KeyError, TypeError):
+        raise PreflightError(f"{shown} answers, but not as a Shop-R1 reward server") from None
+    if not all(isinstance(fact, str) for fact in facts):
+        raise PreflightError(f"{shown} answers, but not as a Shop-R1 reward server")
+    return facts
+
+
+def _get(client: httpx.Client, shown: str, path: str) -> Any:
     try:
         response = client.get(path)
         body = response.json()
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise PreflightError(f"{client.base_url} cannot be reached: {error}") from None
+    except httpx.LocalProtocolError:
+        raise PreflightError(f"{shown} was not asked: the API key has characters that no header may have") from None
+    except httpx.HTTPError as error:
+        raise PreflightError(f"{shown} cannot be reached: {error or type(error).__name__}") from None
     except ValueError:
-        raise PreflightError(f"{client.base_url} answers, but not as a Shop-R1 reward server") from None
+        raise PreflightError(f"{shown} answers, but not as a Shop-R1 reward server") from None
     if response.is_success:
         return body
     detail = body.get("detail") if isinstance(body, dict) else None
-    raise PreflightError(f"{client.base_url} answers {path} with {response.status_code}: {detail}")
+    raise PreflightError(f"{shown} answers {path} with {response.status_code}: {detail}")

@@ -17,7 +17,7 @@ app.command(
     epilog='Example: `reward-server explain \'{"rationale": "I am done.", "action": {"type": "terminate"}}\' '
     '--label \'{"type": "terminate"}\'`'
 )(explain)
-app.add_typer(spec_app, name="spec")
+app.add_typer(spec_app, name="spec", epilog="Example: `reward-server spec list`")
 
 
 @app.callback(invoke_without_command=True)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from rich.markup import escape
 
 from reward_server.reward.spec import RewardSpec, SpecError
 from reward_server.specs import find_spec
@@ -14,6 +15,11 @@ BAD_INPUT = 1
 
 SpecOption = Annotated[str, typer.Option("--spec", help="A preset's name or a TOML file.", envvar="REWARD_SPEC")]
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Also write the result to this file, as JSON.")]
+
+
+def printable(text: str) -> str:
+    """Text for a rich console: neither its markup nor a control character in it does anything to the terminal."""
+    return escape("".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text))
 
 
 def the_spec(name_or_file: str) -> RewardSpec:
@@ -31,4 +37,4 @@ def write_json(file: Path | None, result: Any) -> None:
     try:
         file.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     except OSError as error:
-        raise typer.BadParameter(f"{file}: {error.strerror}") from None
+        raise typer.BadParameter(f"{file}: {error.strerror}", param_hint="--json") from None

@@ -1,14 +1,13 @@
 """`reward-server explain`."""
 
-from math import fsum
+from math import fsum, isfinite
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from reward_server.cli.common import JsonOption, SpecOption, the_spec, write_json
+from reward_server.cli.common import JsonOption, SpecOption, printable, the_spec, write_json
 from reward_server.reward.action import LabelError, read_label
 from reward_server.reward.completion import Completion, InvalidError, read
 from reward_server.reward.explain import Line
@@ -22,16 +21,18 @@ def explain(
     label: Annotated[str, typer.Option("--label", help="The label action, as JSON.")],
     spec: SpecOption = "shop-r1",
     certainty: Annotated[
-        float | None, typer.Option("--certainty", help="Self-certainty of the rationale, if known, in nats.")
+        float | None, typer.Option("--certainty", min=0, help="Self-certainty of the rationale, if known, in nats.")
     ] = None,
     json_file: JsonOption = None,
 ) -> None:
     """Show where every term of one reward comes from, and why."""
     reward_spec = the_spec(spec)
+    if certainty is not None and not isfinite(certainty):
+        raise typer.BadParameter(f"{certainty} is not a number of nats", param_hint="--certainty")
     try:
         target = prepare(read_label(label, reward_spec.action_space), reward_spec)
     except LabelError as error:
-        raise typer.BadParameter(": ".join((*error.path, error.reason)), param_hint="--label") from None
+        raise typer.BadParameter(printable(": ".join((*error.path, error.reason))), param_hint="--label") from None
     outcome: Completion | InvalidError
     try:
         outcome = read(completion, reward_spec)
@@ -53,13 +54,13 @@ def explain(
 
 
 def _table(lines: list[Line], known: float, complete: bool, best: float, spec: RewardSpec) -> Table:
-    table = Table(title=f"Reward under {spec.name}", title_justify="left", show_footer=True)
+    table = Table(title=f"Reward under {printable(spec.name)}", title_justify="left", show_footer=True)
     table.add_column("term", footer="reward", no_wrap=True)
     table.add_column("earned", footer=f"{known:.6g}{'' if complete else ' + ?'}", justify="right", no_wrap=True)
     table.add_column("of", footer=f"{best:.6g}", justify="right", no_wrap=True)
     table.add_column("why", footer="" if complete else "the certainty term is not known")
     for line in lines:
-        table.add_row(line.term, _number(line.earned), _number(line.possible), escape(line.why))
+        table.add_row(line.term, _number(line.earned), _number(line.possible), printable(line.why))
     return table
 
 

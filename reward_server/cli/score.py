@@ -3,23 +3,23 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from reward_server.certainty.sources import create_source
-from reward_server.cli.common import BAD_INPUT, JsonOption, SpecOption, the_spec, write_json
+from reward_server.cli.common import BAD_INPUT, JsonOption, SpecOption, printable, the_spec, write_json
 from reward_server.cli.summary import Summary
 from reward_server.reward.spec import RewardSpec
 from reward_server.rollout_files import BadLine, score_lines
-from reward_server.scoring import Scorer
+from reward_server.scoring import ConfigurationError, Scorer
 
 _SHOWN_BAD_LINES = 20
+_LINES_PER_UPDATE = 256
 _STDIN = Path("-")
 
 
@@ -33,29 +33,31 @@ def score(
 
     Lines that cannot be scored are named on standard error and left out; the exit status is then 1.
     """
-    reward_spec = the_spec(spec)
-    scorer = Scorer(reward_spec, create_source("rollout" if reward_spec.needs_certainty else "none"))
+    scorer = _scorer(the_spec(spec))
     summary = Summary()
     bad: list[BadLine] = []
     bad_count = 0
-    with _source(file) as source, _sink(out, file) as sink, _progress() as progress:
-        task = progress.add_task("scoring", total=None if file == _STDIN else os.fstat(source.fileno()).st_size)
-        for item in score_lines(source, scorer):
-            progress.update(task, completed=item.end)
-            if isinstance(item, BadLine):
-                bad_count += 1
-                if bad_count <= _SHOWN_BAD_LINES:
-                    bad.append(item)
-                continue
-            summary.add(item.scored)
-            if sink is not None:
-                sink.write(item.as_json())
-    _print(summary, reward_spec)
+    with _source(file) as source:
+        _keep_the_input(source, out, json_file)
+        with _sink(out) as sink, _progress() as progress:
+            task = progress.add_task("", total=None if file == _STDIN else os.fstat(source.fileno()).st_size)
+            for item in score_lines(source, scorer):
+                if item.line % _LINES_PER_UPDATE == 0:
+                    progress.update(task, completed=item.end)
+                if isinstance(item, BadLine):
+                    bad_count += 1
+                    if bad_count <= _SHOWN_BAD_LINES:
+                        bad.append(item)
+                    continue
+                summary.add(item.scored)
+                if sink is not None:
+                    sink.write(item.as_json())
+    _print(summary, scorer.spec)
     _complain(file, bad, bad_count)
     write_json(
         json_file,
         {
-            "spec": {"name": reward_spec.name, "digest": reward_spec.digest},
+            "spec": {"name": scorer.spec.name, "digest": scorer.spec.digest},
             **summary.as_dict(),
             "bad_lines": bad_count,
             "first_bad_lines": [{"line": item.line, "pointer": item.pointer, "reason": item.reason} for item in bad],
@@ -65,9 +67,16 @@ def score(
         raise typer.Exit(BAD_INPUT)
 
 
+def _scorer(spec: RewardSpec) -> Scorer:
+    try:
+        return Scorer(spec, create_source("rollout" if spec.needs_certainty else "none"))
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error), param_hint="--spec") from None
+
+
 def _print(summary: Summary, spec: RewardSpec) -> None:
     console = Console()
-    console.print(f"spec [bold]{spec.name}[/] {spec.digest}", soft_wrap=True)
+    console.print(f"spec [bold]{printable(spec.name)}[/] {spec.digest}", soft_wrap=True)
     console.print(summary.table())
 
 
@@ -75,11 +84,10 @@ def _complain(file: Path, bad: list[BadLine], count: int) -> None:
     if not count:
         return
     console = Console(stderr=True)
-    console.print(f"[red]{count:,} lines of {escape(str(file))} cannot be scored:[/]")
+    console.print(f"[red]{count:,} lines of {printable(str(file))} cannot be scored:[/]")
     for item in bad:
-        console.print(
-            f"  line {item.line}: {escape(item.pointer or 'the whole line')}: {escape(item.reason)}", soft_wrap=True
-        )
+        place = printable(item.pointer) or "the whole line"
+        console.print(f"  line {item.line}: {place}: {printable(item.reason)}", soft_wrap=True)
     if count > len(bad):
         console.print(f"  and {count - len(bad):,} more")
 
@@ -97,23 +105,28 @@ def _source(file: Path) -> Iterator[BinaryIO]:
         yield opened
 
 
-def _sink(out: Path | None, file: Path) -> "nullcontext[None] | BinaryIO":
+def _keep_the_input(source: BinaryIO, out: Path | None, json_file: Path | None) -> None:
+    """Raise typer.BadParameter where an output would overwrite the input, or the other output."""
+    for option, path in (("--out", out), ("--json", json_file)):
+        if path is not None and path.is_file() and os.path.samestat(path.stat(), os.fstat(source.fileno())):
+            raise typer.BadParameter(f"{path} is the file being read", param_hint=option)
+    if out is not None and json_file is not None and out.resolve() == json_file.resolve():
+        raise typer.BadParameter(f"{out} is already taken by --out", param_hint="--json")
+
+
+@contextmanager
+def _sink(out: Path | None) -> Iterator[BinaryIO | None]:
     if out is None:
-        return nullcontext()
-    if out.exists() and file.exists() and out.samefile(file):
-        raise typer.BadParameter(f"--out {out} is the file being read")
+        yield None
+        return
     try:
-        return out.open("wb")
+        with out.open("wb") as opened:
+            yield opened
     except OSError as error:
-        raise typer.BadParameter(f"--out {out}: {error.strerror}") from None
+        raise typer.BadParameter(f"{out}: {error.strerror}", param_hint="--out") from None
 
 
 def _progress() -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    columns = (BarColumn(), DownloadColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(TextColumn("scoring"), *columns, console=console, transient=True, disable=not console.is_terminal)

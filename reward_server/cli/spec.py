@@ -5,10 +5,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from reward_server.cli.common import JsonOption, the_spec, write_json
+from reward_server.cli.common import JsonOption, printable, the_spec, write_json
 from reward_server.reward.spec import load_preset, preset_names
 
 spec_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="List, show and compare reward specs.")
@@ -20,13 +19,14 @@ Name = Annotated[str, typer.Argument(help="A preset's name or a TOML file.")]
 def list_presets(json_file: JsonOption = None) -> None:
     """List the packaged specs with their digests."""
     presets = [load_preset(name) for name in preset_names()]
-    table = Table()
-    for column in ("spec", "digest", "certainty"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("what it is")
+    table = Table(show_lines=True)
+    table.add_column("spec, digest", overflow="fold")
+    table.add_column("what it is, certainty")
     for preset in presets:
-        certainty = f"{preset.certainty.weight:g} × {preset.certainty.kind}" if preset.needs_certainty else "–"
-        table.add_row(preset.name, preset.digest[:19], certainty, escape(preset.description))
+        certainty = (
+            f"{preset.certainty.weight:g} × {preset.certainty.kind}" if preset.needs_certainty else "no certainty"
+        )
+        table.add_row(f"[bold]{preset.name}[/]\n{preset.digest[:19]}…", f"{printable(preset.description)}\n{certainty}")
     Console().print(table)
     write_json(json_file, [{"name": p.name, "digest": p.digest, "description": p.description} for p in presets])
 
@@ -35,11 +35,13 @@ def list_presets(json_file: JsonOption = None) -> None:
 def show(spec: Name, json_file: JsonOption = None) -> None:
     """Show a spec in full, defaults filled in: everything that its digest stands for."""
     shown = the_spec(spec)
-    table = Table(title=f"{shown.name}  {shown.digest}", title_justify="left", caption=escape(shown.description))
+    table = Table(
+        title=f"{printable(shown.name)}\n{shown.digest}", title_justify="left", caption=printable(shown.description)
+    )
     table.add_column("setting", no_wrap=True)
-    table.add_column("value")
+    table.add_column("value", overflow="fold")
     for key, value in _flat(shown.canonical()):
-        table.add_row(key, escape(_text(value)))
+        table.add_row(printable(key), printable(_text(value)))
     Console().print(table)
     write_json(json_file, {"name": shown.name, "digest": shown.digest, "spec": shown.canonical()})
 
@@ -53,13 +55,16 @@ def diff(first: Name, second: Name, json_file: JsonOption = None) -> None:
     console = Console()
     if changed:
         table = Table()
-        for heading in ("setting", f"{left.name} {left.digest[7:15]}", f"{right.name} {right.digest[7:15]}"):
-            table.add_column(escape(heading))
+        table.add_column("setting", no_wrap=True)
+        for heading in (f"{left.name} {left.digest[7:15]}", f"{right.name} {right.digest[7:15]}"):
+            table.add_column(printable(heading), overflow="fold")
         for key in changed:
-            table.add_row(key, escape(_text(before.get(key))), escape(_text(after.get(key))))
+            table.add_row(printable(key), printable(_text(before.get(key))), printable(_text(after.get(key))))
         console.print(table)
     else:
-        console.print(f"{escape(left.name)} and {escape(right.name)} mean the same: {left.digest}", soft_wrap=True)
+        console.print(
+            f"{printable(left.name)} and {printable(right.name)} mean the same: {left.digest}", soft_wrap=True
+        )
     differences = {key: {"first": before.get(key), "second": after.get(key)} for key in changed}
     write_json(json_file, {"first": left.digest, "second": right.digest, "differences": differences})
 
@@ -75,5 +80,5 @@ def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def _text(value: Any) -> str:
     if value is None or value == {}:
-        return "–"
+        return "-"
     return ", ".join(value) if isinstance(value, list) else str(value)

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
+from reward_server.cli.common import printable
 from reward_server.reward.score import Terms
 from reward_server.scoring import Scored
 
@@ -66,7 +67,7 @@ class Summary:
         table = Table(title="Means per label type", title_justify="left")
         table.add_column("label")
         for name in columns:
-            table.add_column(name, justify="right", style="bold" if name == "all" else None)
+            table.add_column(printable(name), justify="right", style="bold" if name == "all" else None)
         table.add_row("rollouts", *(f"{mean['rollouts']:,}" for mean in means))
         for key, heading in _SHARES.items():
             table.add_row(heading, *(f"{mean[key]:.1%}" for mean in means), end_section=key == "exact_match")
@@ -76,5 +77,5 @@ class Summary:
         table.add_row("score", *(f"{mean['score']:.4g}" for mean in means), end_section=True)
         for reason, _ in self._all.reasons.most_common():
             counts = (mean["invalid"].get(reason, 0) for mean in means)
-            table.add_row(f"invalid: {reason}", *(f"{count:,}" if count else "–" for count in counts))
+            table.add_row(f"invalid: {reason}", *(f"{count:,}" if count else "-" for count in counts))
         return table

@@ -61,7 +61,7 @@ def read_label(raw: object, space: ActionSpace) -> Label:
     if not isinstance(raw, dict):
         raise LabelError((), f"a label is an action object or the JSON string of one, not {_kind(raw)}")
     path: tuple[str, ...] = ()
-    if "action" in raw:
+    if raw.get("action") is not None or ("action" in raw and raw.get("type") is None):
         raw, path = raw["action"], ("action",)
         if not isinstance(raw, dict):
             raise LabelError(path, f"the action is an object, not {_kind(raw)}")
@@ -78,7 +78,7 @@ def _load_label(text: str) -> dict[str, Any]:
     except ExtraTextError as error:
         raise LabelError((), f"the label's string is not JSON alone: {error}") from None
     except DuplicateKeyError as error:
-        raise LabelError((), f"the label names the key {str(error)!r} twice") from None
+        raise LabelError((), f"the label names the key {str(error)[:80]!r} twice") from None
 
 
 def _read_action(raw: dict[str, Any], path: tuple[str, ...], space: ActionSpace) -> Action:

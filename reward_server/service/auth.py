@@ -16,7 +16,7 @@ def check_key(authorization: str | None, keys: Sequence[str]) -> None:
     """
     if not keys:
         return
-    offered = _offered_key(authorization or "").encode()
+    offered = _offered_key(authorization or "")
     matches = [hmac.compare_digest(offered, key.encode()) for key in keys]
     if not any(matches):
         detail = "no API key" if authorization is None else "not one of this server's API keys"
@@ -28,14 +28,15 @@ def check_key(authorization: str | None, keys: Sequence[str]) -> None:
         )
 
 
-def _offered_key(authorization: str) -> str:
+def _offered_key(authorization: str) -> bytes:
+    """The key in a header, as the bytes that came: Starlette decodes headers as Latin-1, keys are UTF-8."""
     scheme, _, credentials = authorization.strip().partition(" ")
+    given = credentials.strip().encode("latin-1")
     if scheme.lower() == "bearer":
-        return credentials.strip()
+        return given
     if scheme.lower() == "basic":
         try:
-            decoded = base64.b64decode(credentials.strip(), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
-            return ""
-        return decoded.partition(":")[2]
-    return ""
+            return base64.b64decode(given, validate=True).partition(b":")[2]
+        except binascii.Error:
+            return b""
+    return b""

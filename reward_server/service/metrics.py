@@ -16,7 +16,6 @@ MOST_RUNS = 100
 """Training runs that get a series of their own; later ones are counted together as `other`."""
 
 _TERM_BUCKETS = (
-    -1,
     0,
     0.01,
     0.05,

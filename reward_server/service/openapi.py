@@ -86,6 +86,8 @@ def _complete(operation: dict[str, Any], path: str) -> None:
         responses[status] = {"description": description, "content": {MEDIA_TYPE: {"schema": _ref(ProblemBody)}}}
     if "401" in responses:
         operation["security"] = [{"bearer": []}, {"basic": []}, {}]
+    if path == "/metrics":
+        responses["200"]["content"] = {"text/plain": {"schema": {"type": "string"}}}
     if path not in ("/score", "/get_reward"):
         return
     operation["parameters"] = [

@@ -16,6 +16,8 @@ MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 20
 """How many faults of one request an answer lists."""
 
+_LONGEST_DETAIL = 500
+
 
 class Fault(BaseModel):
     """One thing wrong with a request."""
@@ -53,10 +55,10 @@ class Problem(Exception):
         members: Mapping[str, Any] | None = None,
     ) -> None:
         """`faults` are (pointer, detail) pairs, at least one; `members` are further members of the body."""
-        super().__init__(faults[0][1])
         self.status = status
         self.kind = kind
-        self.faults = faults
+        self.faults = [(pointer, shorten(detail)) for pointer, detail in faults[:MOST_ERRORS]]
+        super().__init__(self.faults[0][1])
         self.headers = dict(headers or {})
         self.members = dict(members or {})
 
@@ -69,10 +71,15 @@ class Problem(Exception):
             "status": self.status.value,
             "detail": detail,
             "pointer": pointer,
-            "errors": [{"pointer": where, "detail": why} for where, why in self.faults[:MOST_ERRORS]],
+            "errors": [{"pointer": where, "detail": why} for where, why in self.faults],
             **self.members,
         }
         return Response(orjson.dumps(body), self.status, self.headers, MEDIA_TYPE)
+
+
+def shorten(text: str) -> str:
+    """At most 500 characters, so that no answer repeats a megabyte of its request."""
+    return text if len(text) <= _LONGEST_DETAIL else f"{text[: _LONGEST_DETAIL - 1]}…"
 
 
 def unprocessable(kind: str, *faults: tuple[str, str]) -> Problem:

@@ -2,33 +2,15 @@
 
 import asyncio
 import contextlib
-import json
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 
 import uvicorn
-from rich.console import Console
-from rich.panel import Panel
 
-from reward_server import __version__
 from reward_server.service.app import create_app
+from reward_server.service.banner import print_banner
 from reward_server.service.state import ServerState
-
-_EXAMPLE = {
-    "rollouts": [
-        {
-            "completion": json.dumps(
-                {
-                    "rationale": "It fits my budget, so I buy it now.",
-                    "action": {"type": "click", "name": "add_to_cart.buy_now"},
-                }
-            ),
-            "label": {"type": "click", "name": "add_to_cart.buy_now"},
-        }
-    ]
-}
 
 
 def serve(state: ServerState) -> int:
@@ -45,8 +27,8 @@ def serve(state: ServerState) -> int:
     server = _Server(config, state)
     try:
         server.run()
-    except SystemExit as stop:
-        return int(stop.code or 0)
+    except SystemExit:
+        return 1
     return 0
 
 
@@ -85,40 +67,3 @@ class _Server(uvicorn.Server):
 
     def _exit(self) -> None:
         self.should_exit = True
-
-
-def print_banner(state: ServerState, port: int) -> None:
-    """Say where the server listens, what scores, and how to ask it; the `curl` works as printed."""
-    spec = state.default.spec
-    url = _url(state.settings.host, port)
-    lines = [
-        f"[bold]{url}[/]  API at /docs, metrics at /metrics",
-        f"spec [bold]{spec.name}[/] {spec.digest[:19]}…, {len(state.scorers)} loaded",
-        _certainty_line(state),
-    ]
-    console = Console(file=sys.stderr)
-    console.print(Panel("\n".join(lines), title=f"Shop-R1 reward server {__version__}", expand=False))
-    console.print("Try it:")
-    print(example_command(state, url), file=sys.stderr, flush=True)  # noqa: T201
-
-
-def example_command(state: ServerState, url: str) -> str:
-    """A `curl` that scores one rollout on this server."""
-    example = _EXAMPLE
-    if state.default.spec.needs_certainty:
-        evidence = {"vocab_size": 151936, "top_logprobs": [[-0.1, -2.5], [-0.01, -5.0]]}
-        example = {"rollouts": [{**rollout, "certainty": evidence} for rollout in _EXAMPLE["rollouts"]]}
-    key = " -H 'Authorization: Bearer KEY'" if state.keys else ""
-    return f"curl -s {url}/score{key} -d '{json.dumps(example)}'"
-
-
-def _certainty_line(state: ServerState) -> str:
-    if not state.default.spec.needs_certainty:
-        return "certainty [yellow]not scored[/]: this spec gives the rationale's certainty no weight"
-    return f"certainty from [bold]{state.settings.certainty}[/]: each rollout brings top-k logprobs of its rationale"
-
-
-def _url(host: str, port: int) -> str:
-    """Where a client on this machine finds the server."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"

@@ -1,0 +1,179 @@
+"""`reward-server serve`: every setting is a flag and a `REWARD_…` variable, the flag wins, what is wrong is named."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from reward_server.settings import Settings
+from tests.servers import COMMAND, running_server
+
+WRONG_USAGE = 2
+
+
+class Values(NamedTuple):
+    """A value that a setting refuses, and one that it takes."""
+
+    wrong: str
+    right: str
+
+
+CHECKED = {
+    "port": Values("65536", "0"),
+    "certainty": Values("magic", "none"),
+    "max_body_bytes": Values("0", "1000"),
+    "max_rollouts": Values("many", "10"),
+    "max_field_chars": Values("-1", "10"),
+    "drain_seconds": Values("-0.5", "0.5"),
+    "log_level": Values("loud", "error"),
+}
+FREE_TEXT = {"host", "spec", "specs", "api_keys"}
+"""Settings that take any text: whether they arrive shows in what the server does."""
+SWITCHES = {"open"}
+
+
+def flag(setting: str) -> str:
+    return f"--{setting.replace('_', '-')}"
+
+
+def variable(setting: str) -> str:
+    return f"REWARD_{setting.upper()}"
+
+
+def serve(*flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`reward-server serve`, told something that it must refuse; in an environment without settings of its own."""
+    ours = ("REWARD_", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return subprocess.run(
+        [*COMMAND, "serve", *flags],
+        env={**clean, "COLUMNS": "200", **environment},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+
+
+def reason(done: subprocess.CompletedProcess[str]) -> str:
+    """The error, its frame taken off and its lines joined."""
+    return " ".join(re.sub("[│╭╮╰╯─]", " ", done.stderr).split())
+
+
+def test_every_setting_is_in_the_tables_above() -> None:
+    assert {*CHECKED, *FREE_TEXT, *SWITCHES} == set(Settings.model_fields)
+
+
+def test_the_help_names_every_setting_with_its_flag_its_variable_and_its_default() -> None:
+    shown = " ".join(re.sub("[│╭╮╰╯─]", " ", serve("--help").stdout).split())
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default in ((), False) else f"; default {field.default}"
+        assert re.search(rf" {flag(name)} .*\[{variable(name)}{re.escape(default)}\]", shown), name
+
+
+def test_every_variable_that_is_wrong_is_named() -> None:
+    done = serve(**{variable(name): values.wrong for name, values in CHECKED.items()})
+    assert done.returncode == WRONG_USAGE
+    assert [name for name in CHECKED if f"{name}: " not in reason(done)] == []
+
+
+def test_every_flag_that_is_wrong_is_named_and_wins_over_its_variable() -> None:
+    flags = [part for name, values in CHECKED.items() for part in (flag(name), values.wrong)]
+    done = serve(*flags, **{variable(name): values.right for name, values in CHECKED.items()})
+    assert done.returncode == WRONG_USAGE
+    assert [name for name in CHECKED if f"{name}: " not in reason(done)] == []
+
+
+def test_every_flag_that_is_right_wins_over_a_variable_that_is_wrong() -> None:
+    flags = [part for name, values in CHECKED.items() for part in (flag(name), values.right)]
+    done = serve(
+        *flags, "--spec", "the-last-thing-checked", **{variable(name): values.wrong for name, values in CHECKED.items()}
+    )
+    assert done.returncode == WRONG_USAGE
+    assert "no preset 'the-last-thing-checked'" in reason(done)
+
+
+def test_the_variables_alone_configure_a_server() -> None:
+    environment = {"SPEC": "binary", "SPECS": "opera, shop-r1", "API_KEYS": "first-key,second-key", "MAX_ROLLOUTS": "1"}
+    with running_server(**{f"REWARD_{name}": value for name, value in environment.items()}) as server:
+        assert server.get("/specs").status_code == 401
+        specs = server.get("/specs", headers={"Authorization": "Bearer second-key"}).json()
+        rollouts = [{"completion": "", "label": {"type": "terminate"}}] * 2
+        two_at_once = server.post(json={"rollouts": rollouts}, headers={"Authorization": "Bearer first-key"})
+    assert specs["default"] == "binary"
+    assert [spec["name"] for spec in specs["specs"]] == ["binary", "opera", "shop-r1"]
+    assert (two_at_once.status_code, "REWARD_MAX_ROLLOUTS" in two_at_once.text) == (422, True)
+
+
+def test_the_flags_win_over_the_variables_on_a_running_server() -> None:
+    flags = {"host": "127.0.0.1", "spec": "binary", "specs": "customer-r1", "api_keys": "flag-key", "certainty": "none"}
+    variables = {"host": "0.0.0.0", "spec": "opera", "specs": "nope", "api_keys": "variable-key", "certainty": "magic"}
+    arguments = [part for name, value in flags.items() for part in (flag(name), value)]
+    environment = {variable(name): value for name, value in variables.items()}
+    with running_server(*arguments, REWARD_PORT="65536", **environment) as server:
+        specs = server.get("/specs", headers={"Authorization": "Bearer flag-key"}).json()
+        refused = server.get("/specs", headers={"Authorization": "Bearer variable-key"})
+        version = server.get("/version", headers={"Authorization": "Bearer flag-key"}).json()
+    assert server.url.startswith("http://127.0.0.1:")
+    assert [spec["name"] for spec in specs["specs"]] == ["binary", "customer-r1"]
+    assert refused.status_code == 401
+    assert version["certainty"]["source"] == "none"
+    assert "flag-key" not in server.banner
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "is_open"),
+    [
+        ([], {"REWARD_OPEN": "true"}, True),
+        (["--no-open"], {"REWARD_OPEN": "true"}, False),
+        (["--open"], {"REWARD_OPEN": "false"}, True),
+        (["--api-keys", "a-key"], {}, True),
+    ],
+)
+def test_an_address_that_others_can_reach_needs_keys_or_the_word_open(
+    flags: list[str], environment: dict[str, str], is_open: bool
+) -> None:
+    done = serve("--host", "0.0.0.0", "--spec", "the-last-thing-checked", *flags, **environment)
+    assert done.returncode == WRONG_USAGE
+    assert ("the-last-thing-checked" if is_open else "reachable from other machines") in reason(done)
+    assert "a-key" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--certainty", "none"], ["shop-r1", "shop-r1-no-rationale"]),
+        (["--spec", "shop-r1-kl-from-uniform"], ["shop-r1-kl-from-uniform", "kl_from_uniform", "'rollout'"]),
+        (["--specs", "opera,nope"], ["no preset 'nope'"]),
+    ],
+)
+def test_a_server_that_could_not_serve_what_it_is_told_to_does_not_start(flags: list[str], named: list[str]) -> None:
+    done = serve("--port", "0", *flags)
+    assert done.returncode == WRONG_USAGE
+    assert [part for part in named if part not in reason(done)] == []
+
+
+def test_two_different_specs_of_one_name_are_refused(tmp_path: Path) -> None:
+    spec = tmp_path / "mine.toml"
+    spec.write_text('extends = "shop-r1"\nname = "shop-r1"\ndars = 10.0\n')
+    done = serve("--port", "0", "--specs", str(spec))
+    assert done.returncode == WRONG_USAGE
+    assert "two different specs are named 'shop-r1'" in reason(done)
+
+
+def test_a_port_that_is_taken_is_told_in_a_sentence_and_exits_with_1() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = serve("--port", str(taken.getsockname()[1]))
+    assert done.returncode == 1
+    assert "address already in use" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_told_to_stop_exits_with_0(signum: signal.Signals) -> None:
+    with running_server("--spec", "binary") as server:
+        server.process.send_signal(signum)
+        assert server.process.wait(timeout=30) == 0

@@ -1,0 +1,199 @@
+"""A server process from its banner to its exit status."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.reward_server.service.support import (
+    CLICK,
+    PLAIN,
+    SEARCH,
+    TERMINATE,
+    assert_refused,
+    assert_still_scores,
+    batch,
+    clean_environment,
+    eventually,
+    failed_start,
+    half_sent,
+    rollout,
+    sample,
+)
+from tests.servers import Server, running_server
+
+REQUEST = batch(rollout(CLICK, SEARCH), rollout(CLICK, CLICK, id="b"), {"completion": "x", "label": TERMINATE})
+BODY = json.dumps(batch(rollout())).encode()
+
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="runs the curl command of the banner")
+UNUSED = ("torch", "transformers", "vllm", "openrlhf", "trainer")
+
+
+def printed_command(server: Server) -> str:
+    """The `curl` of the banner, from its first word to its line's end."""
+    return server.banner[server.banner.index("curl ") :]
+
+
+def run_by_a_shell(command: str) -> dict[str, object]:
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    return dict(json.loads(ended.stdout))
+
+
+def refuses_connections(server: Server) -> bool:
+    try:
+        httpx.get(f"{server.url}/healthz", timeout=60)
+    except httpx.ConnectError:
+        return True
+    except httpx.TransportError:
+        return False
+    return False
+
+
+@needs_curl
+def test_the_command_of_the_banner_scores_when_a_shell_runs_it(server: Server, certainty_server: Server) -> None:
+    """An exact click: 1001, and above it the certainty's share where the spec gives it one."""
+    assert run_by_a_shell(printed_command(server))["rewards"] == [1001.0]
+    answer = run_by_a_shell(printed_command(certainty_server))
+    assert answer["scores"] == [1.0]
+    assert answer["spec"]["name"] == "shop-r1"  # type: ignore[index]
+
+
+@needs_curl
+def test_the_command_of_the_banner_scores_once_the_key_is_filled_in() -> None:
+    with running_server(*PLAIN, REWARD_API_KEYS="k-1,k-2") as server:
+        command = printed_command(server)
+        assert "k-1" not in server.banner
+        assert run_by_a_shell(command)["status"] == 401
+        assert run_by_a_shell(command.replace("KEY", "k-2"))["rewards"] == [1001.0]
+
+
+@needs_curl
+def test_the_command_of_the_banner_scores_under_a_spec_without_clicks(tmp_path: Path) -> None:
+    spec = tmp_path / "buying.toml"
+    spec.write_text('name = "buying"\n[actions.buy]\ntype = 1.0\nfields.item = { value = 1.0 }\n')
+    with running_server("--spec", str(spec), "--certainty", "none") as server:
+        answer = run_by_a_shell(printed_command(server))
+        assert answer.get("scores") == [1.0], answer
+
+
+def test_the_banner_names_url_spec_and_digest(server: Server) -> None:
+    assert server.url in server.banner
+    assert "shop-r1-no-rationale" in server.banner
+    assert server.get("/version").json()["spec"]["digest"][:19] in server.banner
+
+
+def test_the_same_request_gives_the_same_bytes(server: Server) -> None:
+    first = server.post(json=REQUEST)
+    assert first.json()["rewards"] == [0.5, 1001.0, 0]
+    assert_still_scores(server)
+    assert server.post(json=REQUEST).content == first.content
+    assert httpx.post(f"{server.url}/score", json=REQUEST).content == first.content
+
+
+def test_two_processes_give_the_same_bytes(server: Server) -> None:
+    with running_server(*PLAIN, PYTHONHASHSEED="7") as other:
+        for path in ("/specs", "/specs/binary", "/version", "/openapi.json"):
+            assert other.get(path).content == server.get(path).content
+        assert other.post(json=REQUEST).content == server.post(json=REQUEST).content
+        stock = {"query": ["x"], "prompts": [""], "labels": [CLICK]}
+        assert other.post(json=stock).content == server.post(json=stock).content
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_in_flight_is_answered_before_the_server_exits_with_0(signum: signal.Signals) -> None:
+    with running_server(*PLAIN) as server, half_sent(server, BODY) as finish:
+        server.process.send_signal(signum)
+        eventually(lambda: refuses_connections(server))
+        assert server.process.poll() is None
+        answer = finish()
+        assert answer.status == 200
+        assert json.loads(answer.read())["rewards"] == [0.8]
+        assert server.process.wait(timeout=60) == 0
+
+
+def test_an_idle_connection_does_not_keep_the_server_from_exiting() -> None:
+    with running_server(*PLAIN) as server:
+        assert_still_scores(server)
+        with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))):
+            assert_still_scores(server)
+            server.process.terminate()
+            assert server.process.wait(timeout=60) == 0
+
+
+def test_a_draining_server_is_not_ready_but_scores_until_its_time_is_over() -> None:
+    """A second signal ends the time, so that this test need not wait for it."""
+    with running_server(*PLAIN, "--drain-seconds", "3600") as server, half_sent(server, BODY) as finish:
+        assert server.get("/readyz").status_code == 200
+        server.process.terminate()
+        eventually(lambda: server.get("/readyz").status_code == 503)
+        assert_refused(server.get("/readyz"), 503, "draining", "")
+        assert sample(server, "shop_r1_ready") == 0
+        assert server.get("/healthz").status_code == 200
+        assert_still_scores(server)
+        assert httpx.post(f"{server.url}/score", content=BODY).json()["rewards"] == [0.8]
+        assert finish().status == 200
+        assert server.process.poll() is None
+        server.process.terminate()
+        assert server.process.wait(timeout=60) == 0
+
+
+def test_the_time_to_drain_ends_by_itself() -> None:
+    with running_server(*PLAIN, REWARD_DRAIN_SECONDS="0.5") as server:
+        server.process.terminate()
+        assert server.process.wait(timeout=60) == 0
+
+
+def test_a_clean_exit_leaves_nothing_on_stderr() -> None:
+    with running_server(*PLAIN) as server:
+        assert_still_scores(server)
+        server.post(content=b"not JSON")
+        server.process.terminate()
+        assert server.process.wait(timeout=60) == 0
+        assert server.process.stderr is not None
+        assert server.process.stderr.read().strip() == b""
+
+
+def test_a_port_in_use_is_named_and_exits_with_1(server: Server) -> None:
+    port = server.url.rpartition(":")[2]
+    status, message = failed_start(*PLAIN, "--port", port)
+    assert port in message
+    assert "address already in use" in message
+    assert status == 1
+    assert_still_scores(server)
+
+
+def test_an_address_that_is_not_this_machines_exits_with_1() -> None:
+    """192.0.2.1 is kept for documentation (RFC 5737)."""
+    status, message = failed_start(*PLAIN, "--host", "192.0.2.1", "--open", "--port", "0")
+    assert "192.0.2.1" in message
+    assert status == 1
+
+
+def test_a_serving_process_imports_nothing_that_only_training_needs(tmp_path: Path) -> None:
+    """Stand-ins go first on the path, so that even an import that may fail would be seen."""
+    for name in UNUSED:
+        (tmp_path / f"{name}.py").write_text("")
+    program = "import sys, reward_server.service.app, reward_server.service.serve; print({*sys.argv} & {*sys.modules})"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *UNUSED],
+        env=clean_environment(PYTHONPATH=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.stdout.strip(), ended.returncode) == ("set()", 0), ended.stderr
+
+
+def test_a_serving_process_scores_where_torch_cannot_be_imported(tmp_path: Path) -> None:
+    for name in UNUSED:
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} was imported')")
+    with running_server(PYTHONPATH=str(tmp_path)) as server:
+        sure = {"vocab_size": 4, "top_logprobs": [[0]]}
+        assert server.post(json=batch(rollout(certainty=sure))).json()["scores"] == [1.0]

@@ -1,0 +1,144 @@
+"""Which way imports run: the floors of the house, read from the source."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+FLOORS = (
+    {"reward_server.cli", "reward_server.__main__"},
+    {"reward_server.service", "trainer"},
+    {"reward_server.scoring", "reward_server.rollout_files", "reward_server.client"},
+    {
+        "reward_server.reward",
+        "reward_server.certainty",
+        "reward_server.wire",
+        "reward_server.decoding",
+        "reward_server.specs",
+        "reward_server.settings",
+    },
+    {"reward_server"},
+)
+"""Rooms from the top down; the lowest is the package's own module, which holds the version."""
+
+HEAVY = {"torch", "transformers", "vllm"}
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(file): file for package in ("reward_server", "trainer") for file in (ROOT / package).rglob("*.py")}
+
+
+def imported(source: str, known: set[str]) -> set[str]:
+    """The modules that a module imports anywhere in it, inside functions and for type checkers too.
+
+    `from package import name` is an import of `package.name` where that is one of the `known` modules.
+    """
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            assert node.module is not None
+            full = {f"{node.module}.{alias.name}" for alias in node.names}
+            found.update((full & known) or {node.module})
+            if full - known:
+                found.add(node.module)
+    return found
+
+
+IMPORTS = {name: imported(file.read_text(encoding="utf-8"), set(FILES)) for name, file in FILES.items()}
+
+
+def is_in(module: str, room: str) -> bool:
+    """Whether a module is a room or inside it; the package's own module is in no room but its own."""
+    return module == room or (room != "reward_server" and module.startswith(f"{room}."))
+
+
+def floor(module: str) -> int | None:
+    """How far down a module's room is."""
+    return next((depth for depth, rooms in enumerate(FLOORS) if any(is_in(module, room) for room in rooms)), None)
+
+
+def crossings(room: str, *forbidden: str) -> list[str]:
+    """The imports out of a room, that are not into itself, into those that are forbidden to it."""
+    return [
+        f"{module} imports {target}"
+        for module, targets in IMPORTS.items()
+        for target in targets
+        if is_in(module, room) and not is_in(target, room) and any(is_in(target, other) for other in forbidden)
+    ]
+
+
+def test_imports_are_found_wherever_they_stand() -> None:
+    source = "import a.b, c\nfrom p import m, f\ndef f():\n    from d.e import g\nif TYPE_CHECKING:\n    import t\n"
+    assert imported(source, {"p", "p.m"}) == {"a.b", "c", "p", "p.m", "d.e", "t"}
+
+
+def test_the_house_is_read_whole() -> None:
+    rooms = {"reward_server.cli.app", "reward_server.service.routes", "reward_server.reward.score", "trainer.preflight"}
+    assert rooms < FILES.keys()
+    assert "reward_server.scoring" in IMPORTS["reward_server.service.routes"]
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_every_module_has_a_floor_and_imports_nothing_from_above(module: str) -> None:
+    depth = floor(module)
+    assert depth is not None, f"say in FLOORS on which floor {module} is"
+    ours = {target: floor(target) for target in IMPORTS[module] if target.split(".")[0] in ("reward_server", "trainer")}
+    assert [target for target, other in ours.items() if other is None or other < depth] == []
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    graph = {module: targets & FILES.keys() - {module} for module, targets in IMPORTS.items()}
+    order = list(TopologicalSorter(graph).static_order())
+    assert order.index("reward_server.reward.spec") < order.index("reward_server.cli.app")
+
+
+def test_reward_imports_nothing_of_the_rest() -> None:
+    assert crossings("reward_server.reward", *(room for rooms in FLOORS for room in rooms)) == []
+
+
+def test_certainty_does_not_import_the_reward() -> None:
+    assert crossings("reward_server.certainty", "reward_server.reward", "reward_server.specs") == []
+
+
+def test_server_and_trainer_do_not_know_each_other() -> None:
+    assert crossings("reward_server.service", "trainer") == crossings("reward_server.cli", "trainer") == []
+    assert crossings("trainer", "reward_server.service", "reward_server.cli") == []
+
+
+def test_the_core_never_imports_a_model_library() -> None:
+    found = {
+        (module, target)
+        for module, targets in IMPORTS.items()
+        for target in targets
+        if module.startswith("reward_server") and target.split(".")[0] in HEAVY
+    }
+    assert found == set()
+
+
+def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split("[^A-Za-z0-9-]", requirement)[0].replace("-", "_") for requirement in project["dependencies"]}
+    libraries = {target.split(".")[0] for targets in IMPORTS.values() for target in targets}
+    assert libraries - {*sys.stdlib_module_names, "reward_server", "trainer"} <= declared | {"starlette"}, "FastAPI's"
+
+
+@pytest.mark.parametrize("module", ["reward_server.cli", "trainer.cli"])
+def test_commands_start_without_the_http_server(module: str) -> None:
+    program = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True, timeout=60)
+    assert module in loaded.stdout.split()
+    assert {"fastapi", "uvicorn", "starlette", *HEAVY}.isdisjoint(loaded.stdout.split())

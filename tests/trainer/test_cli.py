@@ -1,0 +1,124 @@
+"""`shop-r1`, run as a user runs it: the installed command."""
+
+import os
+import re
+import socket
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from reward_server import __version__
+from reward_server.reward.spec import load_preset
+from tests.servers import Server, running_server
+
+COMMAND = Path(sysconfig.get_path("scripts"), "shop-r1")
+SPEC = load_preset("shop-r1-no-rationale")
+NOT_READY, WRONG_USAGE = 1, 2
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`shop-r1 …` in an environment without settings of its own, on a terminal of 80 columns."""
+    ours = ("SHOP_R1_", "REWARD_", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return subprocess.run(
+        [COMMAND, *arguments],
+        env={**clean, "COLUMNS": "80", **environment},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+
+
+@pytest.fixture(scope="module")
+def locked_server() -> Iterator[Server]:
+    with running_server("--spec", SPEC.name, "--certainty", "none", "--api-keys", "the-key") as server:
+        yield server
+
+
+def test_the_version_is_the_packages() -> None:
+    assert run("--version").stdout == f"{__version__}\n"
+
+
+def test_check_has_help_with_an_example() -> None:
+    done = run("check", "--help", COLUMNS="200")
+    assert done.returncode == 0
+    assert "Usage: shop-r1 check " in done.stdout
+    assert re.search(r"Example: shop-r1 check http://\S+", done.stdout)
+    assert "SHOP_R1_API_KEY" in done.stdout
+
+
+def test_a_server_that_is_ready_is_described_in_full_and_exits_with_0(server: Server) -> None:
+    done = run("check", server.url, "--digest", SPEC.digest)
+    assert (done.returncode, done.stderr) == (0, "")
+    facts = (server.url, __version__, SPEC.name, SPEC.digest, "none")
+    assert [fact for fact in facts if fact not in done.stdout] == []
+
+
+def test_another_digest_exits_with_1_and_names_both(server: Server) -> None:
+    wanted = load_preset("shop-r1").digest
+    done = run("check", server.url, "--digest", wanted)
+    assert (done.returncode, done.stdout) == (NOT_READY, "")
+    assert done.stderr.startswith("not ready: ")
+    assert wanted in done.stderr
+    assert SPEC.digest in done.stderr
+
+
+def test_a_port_that_nobody_listens_on_exits_with_1() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        done = run("check", f"http://127.0.0.1:{closed.getsockname()[1]}")
+    assert done.returncode == NOT_READY
+    assert "cannot be reached" in done.stderr
+
+
+def test_a_server_of_another_kind_exits_with_1() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:
+        thread = Thread(target=other.serve_forever, args=(0.01,))
+        thread.start()
+        done = run("check", f"http://127.0.0.1:{other.server_port}")
+        other.shutdown()
+        thread.join()
+    assert done.returncode == NOT_READY
+    assert "not as a Shop-R1 reward server" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "status"),
+    [
+        ([], {"SHOP_R1_API_KEY": "the-key"}, 0),
+        (["--api-key", "the-key"], {"SHOP_R1_API_KEY": "another"}, 0),
+        (["--api-key", "another"], {"SHOP_R1_API_KEY": "the-key"}, NOT_READY),
+        ([], {}, NOT_READY),
+    ],
+)
+def test_a_locked_server_asks_for_its_key(
+    flags: list[str], environment: dict[str, str], status: int, locked_server: Server
+) -> None:
+    done = run("check", locked_server.url, *flags, **environment)
+    assert done.returncode == status
+    assert ("401" in done.stderr) == bool(status)
+    assert "the-key" not in done.stdout + done.stderr
+
+
+def test_a_key_in_the_address_is_used_and_not_shown(locked_server: Server) -> None:
+    done = run("check", locked_server.url.replace("://", "://run:the-key@"))
+    assert done.returncode == 0
+    assert "the-key" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["check"]])
+def test_a_command_line_that_means_nothing_is_wrong_usage(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == WRONG_USAGE
+    assert "Usage: shop-r1" in done.stdout + done.stderr
+
+
+def test_an_address_that_is_none_is_told_in_a_sentence() -> None:
+    done = run("check", "http://[::1")
+    assert done.returncode in (NOT_READY, WRONG_USAGE)
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,196 @@
+"""The check before a run: passes on the right server, and says in a sentence what is wrong with any other."""
+
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from reward_server import __version__
+from reward_server.reward.spec import load_preset
+from tests.servers import Server, running_server
+from trainer.preflight import PreflightError, check_server
+
+SPEC = load_preset("shop-r1-no-rationale")
+VERSION = {
+    "server_version": "9.9",
+    "spec": {"name": "shop-r1", "digest": "sha256:00"},
+    "certainty": {"source": "none", "kind": None},
+}
+Answers = Mapping[str, tuple[int, bytes]]
+
+
+def refusal(url: str, digest: str | None = None, api_key: str | None = None) -> str:
+    with pytest.raises(PreflightError) as caught:
+        check_server(url, digest=digest, api_key=api_key)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@contextmanager
+def web_server(answers: Answers) -> Iterator[str]:
+    """A web server with these answers by path; 404 for any other."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = answers.get(self.path, (404, b"no such page"))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def locked_server() -> Iterator[Server]:
+    with running_server("--spec", SPEC.name, "--certainty", "none", "--api-keys", "first-key,the-key") as server:
+        yield server
+
+
+@pytest.mark.parametrize("address", ["{}", "{}/"])
+def test_a_server_that_is_ready_says_what_it_is(address: str, server: Server) -> None:
+    url = address.format(server.url)
+    facts = check_server(url, digest=SPEC.digest)
+    assert facts == (url, __version__, SPEC.name, SPEC.digest, "none")
+
+
+def test_the_certainty_source_is_told(certainty_server: Server) -> None:
+    assert check_server(certainty_server.url).certainty_source == "rollout"
+
+
+@pytest.mark.parametrize("digest", [load_preset("shop-r1").digest, SPEC.digest[:19], ""])
+def test_another_digest_is_refused_with_both(digest: str, server: Server) -> None:
+    said = refusal(server.url, digest=digest)
+    assert [part for part in (SPEC.name, SPEC.digest, digest) if part not in said] == []
+
+
+def test_the_right_key_opens_a_locked_server(locked_server: Server) -> None:
+    assert check_server(locked_server.url, api_key="the-key").spec == SPEC.name
+
+
+def test_a_key_in_the_address_opens_it_too_and_is_not_repeated(locked_server: Server) -> None:
+    facts = check_server(locked_server.url.replace("://", "://run:the-key@"))
+    assert facts.spec == SPEC.name
+    assert "the-key" not in facts.url
+
+
+@pytest.mark.parametrize("key", ["secret", "the-key-secret", "secret\n", "secret-€"])
+def test_a_wrong_key_is_refused_and_not_repeated(key: str, locked_server: Server) -> None:
+    said = refusal(locked_server.url, api_key=key)
+    assert "key" in said
+    assert "secret" not in said
+
+
+def test_a_wrong_key_in_the_address_is_not_repeated(locked_server: Server) -> None:
+    said = refusal(locked_server.url.replace("://", "://run:wrong-key@"))
+    assert "401" in said
+    assert "wrong-key" not in said
+
+
+def test_a_missing_key_is_named(locked_server: Server) -> None:
+    assert "401" in refusal(locked_server.url)
+    assert "no API key" in refusal(locked_server.url)
+
+
+def test_a_server_that_is_shutting_down_is_not_ready() -> None:
+    with running_server("--spec", "binary", "--drain-seconds", "60") as server:
+        server.process.terminate()
+        while server.get("/readyz").is_success:
+            pass
+        said = refusal(server.url)
+    assert "503" in said
+    assert "shutting down" in said
+
+
+def test_a_port_that_nobody_listens_on_cannot_be_reached() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        said = refusal(url)
+    assert said.startswith(f"{url} cannot be reached: ")
+
+
+def test_a_server_that_hangs_up_cannot_be_reached() -> None:
+    def hang_up() -> None:
+        connection, _ = listener.accept()
+        connection.recv(10_000)
+        connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=hang_up)
+        thread.start()
+        said = refusal(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        thread.join()
+    assert "cannot be reached: " in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:8080",
+        "localhost",
+        "ftp://127.0.0.1",
+        "http://",
+        "http://[::1",
+        "http://127.0.0.1:port",
+        "",
+        "http://a b",
+    ],
+)
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    assert refusal(url)
+
+
+def test_an_address_with_a_path_is_told_what_was_asked_for(server: Server) -> None:
+    assert "/score/readyz" in refusal(f"{server.url}/score")
+
+
+def ready(version: object) -> Answers:
+    return {"/readyz": (200, b"{}"), "/version": (200, json.dumps(version).encode())}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {},
+        {"/readyz": (200, b"<html>Welcome!</html>")},
+        {"/readyz": (200, b"\xff")},
+        {"/readyz": (302, b"{}")},
+        {"/readyz": (500, b'["no problem object"]')},
+        {"/readyz": (200, b"{}"), "/version": (404, b"{}")},
+        *map(ready, (None, [], "1.0", {}, {**VERSION, "spec": "shop-r1"}, {**VERSION, "certainty": None})),
+        *map(ready, ({**VERSION, "server_version": 1}, {**VERSION, "spec": {"name": None, "digest": None}})),
+    ],
+    ids=repr,
+)
+def test_a_server_of_another_kind_is_refused(answers: Answers) -> None:
+    with web_server(answers) as url:
+        assert url in refusal(url)
+
+
+def test_a_server_of_this_kind_is_known_by_its_answers() -> None:
+    with web_server(ready(VERSION)) as url:
+        assert check_server(url) == (url, "9.9", "shop-r1", "sha256:00", "none")
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS])
+def test_the_servers_own_words_are_passed_on(status: HTTPStatus) -> None:
+    with web_server({"/readyz": (status, b'{"detail": "come back at noon"}')}) as url:
+        said = refusal(url)
+    assert str(status.value) in said
+    assert "come back at noon" in said
