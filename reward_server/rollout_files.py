@@ -1,6 +1,7 @@
 """Rollout files: JSON lines of `wire.Rollout`, read and scored in a stream, so that size costs no memory."""
 
 import asyncio
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -17,6 +18,7 @@ LONGEST_LINE = 256 * 2**20
 
 _CHUNK_LINES = 256
 _CHUNK_BYTES = 32 * 2**20
+_SKIPPED_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ def _chunks(file: BinaryIO) -> Iterator[list[_Parsed | BadLine]]:
     start = end = 0
     for number, (line, length) in enumerate(_lines(file), 1):
         end += length
+        if number == 1 and line is not None:
+            line = line.removeprefix(BOM_UTF8)
         if line is None:
             chunk.append(BadLine(number, end, "", f"longer than {LONGEST_LINE:,} bytes"))
         elif line.strip():
@@ -105,14 +109,17 @@ def _lines(file: BinaryIO) -> Iterator[tuple[bytes | None, int]]:
         if length <= LONGEST_LINE:
             yield line, length
             continue
-        while not line.endswith(b"\n") and (line := file.readline(LONGEST_LINE)):
+        while not line.endswith(b"\n") and (line := file.readline(_SKIPPED_BYTES)):
             length += len(line)
         yield None, length
 
 
 def _parse(number: int, end: int, line: bytes) -> _Parsed | BadLine:
     try:
-        return _Parsed(number, end, wire.Rollout.model_validate(decode(line)))
+        value = decode(line)
+        if not isinstance(value, dict):
+            return BadLine(number, end, "", "a rollout is a JSON object")
+        return _Parsed(number, end, wire.Rollout.model_validate(value))
     except DecodeError as error:
         return BadLine(number, end, error.pointer, error.reason)
     except ValidationError as error:

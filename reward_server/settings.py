@@ -16,7 +16,9 @@ def _split(value: object) -> object:
 class Settings(BaseSettings):
     """What a server is started with. Lists are comma-separated."""
 
-    model_config = SettingsConfigDict(env_prefix="REWARD_", extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="REWARD_", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     host: str = Field("127.0.0.1", description="Address to listen on. Any but loopback needs API keys, or --open.")
     port: int = Field(8080, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")

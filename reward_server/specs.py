@@ -13,6 +13,9 @@ def find_spec(name_or_file: str) -> RewardSpec:
     if path.suffix != ".toml":
         raise SpecError(f"no preset {name_or_file!r}; there are {', '.join(preset_names())}, or name a .toml file")
     try:
-        return read_spec(path.read_text(encoding="utf-8"), name_or_file)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{name_or_file}: {error}") from None
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SpecError(f"{name_or_file}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{name_or_file}: not UTF-8: {error.reason} at byte {error.start}") from None
+    return read_spec(text, name_or_file)

@@ -31,7 +31,9 @@ _LABEL_SCHEMA = {
 }
 
 Label = Annotated[Any, WithJsonSchema(_LABEL_SCHEMA)]
-TokenId = Annotated[int, Field(ge=0)]
+TokenIds = Annotated[list[Annotated[int, Field(ge=0)]], Field(fail_fast=True)]
+Logprobs = Annotated[list[Annotated[float, Field(le=0, allow_inf_nan=False)]], Field(fail_fast=True)]
+Texts = Annotated[list[str], Field(fail_fast=True)]
 
 
 class _Message(BaseModel):
@@ -43,7 +45,7 @@ class CertaintyEvidence(_Message):
 
     vocab_size: Annotated[int, Field(ge=2, le=10_000_000)]
     """Size V of the vocabulary that the probabilities are over."""
-    top_logprobs: list[list[Annotated[float, Field(le=0, allow_inf_nan=False)]]]
+    top_logprobs: Annotated[list[Logprobs], Field(fail_fast=True)]
     """One list per rationale token: the k largest natural log-probabilities, before any sampling transform."""
 
 
@@ -60,8 +62,8 @@ class Rollout(_Message):
     """Rollouts of one prompt share it; comes back with the result."""
     prompt: str | None = None
     """The text before the completion."""
-    prompt_token_ids: list[TokenId] | None = None
-    completion_token_ids: list[TokenId] | None = None
+    prompt_token_ids: TokenIds | None = None
+    completion_token_ids: TokenIds | None = None
     certainty: CertaintyEvidence | None = None
     """For the certainty source `rollout`."""
 
@@ -75,9 +77,9 @@ class ScoreRequest(_Message):
 class OpenRLHFRequest(_Message):
     """What OpenRLHF posts to `--reward.remote_url`: parallel lists, usually of one sample."""
 
-    query: list[str]
+    query: Texts
     """Decoded prompt and completion, special tokens included."""
-    prompts: list[str]
+    prompts: Texts
     """The prompt alone, never cut."""
     labels: list[Label]
     """What `--data.label_key` names: the label action, in any of its forms."""

@@ -22,15 +22,17 @@ class ServerFacts(NamedTuple):
 
 
 def check_server(url: str, *, digest: str | None = None, api_key: str | None = None) -> ServerFacts:
-    """Ask the server at `url` (scheme and host, without a path) what it is.
+    """Ask the server at `url` what it is; `/score` at its end, as trainers are told it, is left off.
 
     Raises PreflightError when it cannot be reached, is not ready, refuses the key, or scores with another spec than the
     one whose `digest` is given. Neither the facts nor an error repeat a key, be it `api_key` or part of the URL.
     """
     headers = {b"Authorization": f"Bearer {api_key}".encode()} if api_key else {}
     try:
-        shown = str(httpx.URL(url).copy_with(userinfo=b""))
-        client = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS)
+        base = httpx.URL(url).copy_with(query=None, fragment=None)
+        base = base.copy_with(path=base.path.removesuffix("/score").removesuffix("/get_reward"))
+        shown = str(base.copy_with(userinfo=b"")).rstrip("/")
+        client = httpx.Client(base_url=base, headers=headers, timeout=_TIMEOUT_SECONDS)
     except httpx.InvalidURL as error:
         raise PreflightError(f"the server's URL is none: {error}") from None
     with client:

@@ -1,5 +1,7 @@
 """The command tree."""
 
+import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -23,6 +25,10 @@ app.add_typer(spec_app, name="spec", epilog="Example: `reward-server spec list`"
 @app.callback(invoke_without_command=True)
 def main(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     """Score rollouts of LLMs that simulate online shoppers with the reward of Shop-R1 (arXiv 2507.17842)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that cannot show a character shows its number instead of failing.
+            stream.reconfigure(errors="backslashreplace")
     if version:
         typer.echo(__version__)
         raise typer.Exit

@@ -1,7 +1,9 @@
 """What the commands share: options, exit statuses, errors, and the machine-readable result."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import orjson
 import typer
@@ -30,11 +32,26 @@ def the_spec(name_or_file: str) -> RewardSpec:
         raise typer.BadParameter(str(error)) from None
 
 
-def write_json(file: Path | None, result: Any) -> None:
-    """Write the result of a command, if it was asked for. Raises typer.BadParameter when the file cannot be written."""
+@contextmanager
+def output_file(file: Path | None, option: str) -> Iterator[BinaryIO | None]:
+    """The file an option names, opened for writing; None without the option. Raises typer.BadParameter naming it."""
     if file is None:
+        yield None
         return
     try:
-        file.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        with file.open("wb") as opened:
+            yield opened
     except OSError as error:
-        raise typer.BadParameter(f"{file}: {error.strerror}", param_hint="--json") from None
+        raise typer.BadParameter(f"{file}: {error.strerror}", param_hint=option) from None
+
+
+def write_json(file: Path | None, result: Any) -> None:
+    """Write the result of a command to its `--json` file, if there is one."""
+    with output_file(file, "--json") as opened:
+        if opened is not None:
+            opened.write(as_json(result))
+
+
+def as_json(result: Any) -> bytes:
+    """The machine-readable result of a command."""
+    return orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

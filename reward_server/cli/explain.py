@@ -1,5 +1,6 @@
 """`reward-server explain`."""
 
+import sys
 from math import fsum, isfinite
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from reward_server.reward.spec import RewardSpec
 
 
 def explain(
-    completion: Annotated[str, typer.Argument(help="The model's text.")],
+    completion: Annotated[str, typer.Argument(help="The model's text; - reads it from standard input.")],
     label: Annotated[str, typer.Option("--label", help="The label action, as JSON.")],
     spec: SpecOption = "shop-r1",
     certainty: Annotated[
@@ -27,6 +28,8 @@ def explain(
 ) -> None:
     """Show where every term of one reward comes from, and why."""
     reward_spec = the_spec(spec)
+    if completion == "-":
+        completion = sys.stdin.read()
     if certainty is not None and not isfinite(certainty):
         raise typer.BadParameter(f"{certainty} is not a number of nats", param_hint="--certainty")
     try:

@@ -5,14 +5,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from reward_server.certainty.sources import create_source
-from reward_server.cli.common import BAD_INPUT, JsonOption, SpecOption, printable, the_spec, write_json
+from reward_server.cli.common import BAD_INPUT, JsonOption, SpecOption, as_json, output_file, printable, the_spec
 from reward_server.cli.summary import Summary
 from reward_server.reward.spec import RewardSpec
 from reward_server.rollout_files import BadLine, score_lines
@@ -39,7 +39,7 @@ def score(
     bad_count = 0
     with _source(file) as source:
         _keep_the_input(source, out, json_file)
-        with _sink(out) as sink, _progress() as progress:
+        with output_file(out, "--out") as results, output_file(json_file, "--json") as figures, _progress() as progress:
             task = progress.add_task("", total=None if file == _STDIN else os.fstat(source.fileno()).st_size)
             for item in score_lines(source, scorer):
                 if item.line % _LINES_PER_UPDATE == 0:
@@ -50,21 +50,23 @@ def score(
                         bad.append(item)
                     continue
                 summary.add(item.scored)
-                if sink is not None:
-                    sink.write(item.as_json())
+                if results is not None:
+                    results.write(item.as_json())
+            if figures is not None:
+                figures.write(as_json(_figures(summary, scorer.spec, bad, bad_count)))
     _print(summary, scorer.spec)
-    _complain(file, bad, bad_count)
-    write_json(
-        json_file,
-        {
-            "spec": {"name": scorer.spec.name, "digest": scorer.spec.digest},
-            **summary.as_dict(),
-            "bad_lines": bad_count,
-            "first_bad_lines": [{"line": item.line, "pointer": item.pointer, "reason": item.reason} for item in bad],
-        },
-    )
+    _complain("standard input" if file == _STDIN else str(file), bad, bad_count)
     if bad_count:
         raise typer.Exit(BAD_INPUT)
+
+
+def _figures(summary: Summary, spec: RewardSpec, bad: list[BadLine], bad_count: int) -> dict[str, Any]:
+    return {
+        "spec": {"name": spec.name, "digest": spec.digest},
+        **summary.as_dict(),
+        "bad_lines": bad_count,
+        "first_bad_lines": [{"line": item.line, "pointer": item.pointer, "reason": item.reason} for item in bad],
+    }
 
 
 def _scorer(spec: RewardSpec) -> Scorer:
@@ -80,11 +82,12 @@ def _print(summary: Summary, spec: RewardSpec) -> None:
     console.print(summary.table())
 
 
-def _complain(file: Path, bad: list[BadLine], count: int) -> None:
+def _complain(file: str, bad: list[BadLine], count: int) -> None:
     if not count:
         return
     console = Console(stderr=True)
-    console.print(f"[red]{count:,} lines of {printable(str(file))} cannot be scored:[/]")
+    lines = "1 line" if count == 1 else f"{count:,} lines"
+    console.print(f"[red]{lines} of {printable(file)} cannot be scored:[/]", soft_wrap=True)
     for item in bad:
         place = printable(item.pointer) or "the whole line"
         console.print(f"  line {item.line}: {place}: {printable(item.reason)}", soft_wrap=True)
@@ -112,18 +115,6 @@ def _keep_the_input(source: BinaryIO, out: Path | None, json_file: Path | None) 
             raise typer.BadParameter(f"{path} is the file being read", param_hint=option)
     if out is not None and json_file is not None and out.resolve() == json_file.resolve():
         raise typer.BadParameter(f"{out} is already taken by --out", param_hint="--json")
-
-
-@contextmanager
-def _sink(out: Path | None) -> Iterator[BinaryIO | None]:
-    if out is None:
-        yield None
-        return
-    try:
-        with out.open("wb") as opened:
-            yield opened
-    except OSError as error:
-        raise typer.BadParameter(f"{out}: {error.strerror}", param_hint="--out") from None
 
 
 def _progress() -> Progress:

@@ -1,6 +1,6 @@
 """What a dialect of `POST /score` is: a message in, rollouts to score, a message out. Each dialect is a module."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from pydantic import BaseModel
@@ -22,6 +22,9 @@ class Dialect(Protocol):
     @property
     def request_type(self) -> type[BaseModel]:
         """The message's type."""
+
+    def check_size(self, message: Mapping[str, Any], settings: Settings, /) -> None:
+        """Raise a 422 Problem for too many rollouts, before each of them is looked at."""
 
     def to_rollouts(self, request: Any, settings: Settings, /) -> list[wire.Rollout]:
         """The rollouts of a `request_type`. Raises a 422 Problem for what is over a limit or does not fit together."""

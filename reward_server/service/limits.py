@@ -22,10 +22,10 @@ async def read_body(request: Request, most: int) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def check_count(pointer: str, count: int, settings: Settings) -> None:
-    """Raise a 422 Problem for more rollouts than one request may bring."""
-    if count > settings.max_rollouts:
-        reason = f"{count:,} rollouts; REWARD_MAX_ROLLOUTS allows {settings.max_rollouts:,} in one request"
+def check_count(pointer: str, rollouts: object, settings: Settings) -> None:
+    """Raise a 422 Problem for a list of more rollouts than one request may bring."""
+    if isinstance(rollouts, list) and len(rollouts) > settings.max_rollouts:
+        reason = f"{len(rollouts):,} rollouts; REWARD_MAX_ROLLOUTS allows {settings.max_rollouts:,} in one request"
         raise unprocessable("over-limit", (pointer, reason))
 
 

@@ -1,6 +1,7 @@
 """The native dialect: `{"rollouts": […]}` in, a result with every term for each out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from reward_server import __version__, wire
 from reward_server.decoding import Path
@@ -13,9 +14,13 @@ name = "native"
 request_type = wire.ScoreRequest
 
 
+def check_size(message: Mapping[str, Any], settings: Settings) -> None:
+    """Raise a 422 Problem for too many rollouts."""
+    check_count("/rollouts", message["rollouts"], settings)
+
+
 def to_rollouts(request: wire.ScoreRequest, settings: Settings) -> list[wire.Rollout]:
-    """The request's rollouts. Raises a 422 Problem for one that is over a limit."""
-    check_count("/rollouts", len(request.rollouts), settings)
+    """The request's rollouts. Raises a 422 Problem for a text that is over a limit."""
     for index, rollout in enumerate(request.rollouts):
         check_length(f"/rollouts/{index}/completion", rollout.completion, settings)
         check_length(f"/rollouts/{index}/prompt", rollout.prompt or "", settings)

@@ -5,8 +5,9 @@ set had it (`prompts`). Checked against the package's own SingleTurnAgentExecuto
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import fsum
+from typing import Any
 
 from reward_server import wire
 from reward_server.decoding import Path
@@ -62,6 +63,11 @@ def find_completion(query: str, prompt: str) -> str:
     )
 
 
+def check_size(message: Mapping[str, Any], settings: Settings) -> None:
+    """Raise a 422 Problem for too many queries."""
+    check_count("/query", message["query"], settings)
+
+
 def to_rollouts(request: wire.OpenRLHFRequest, settings: Settings) -> list[wire.Rollout]:
     """One rollout per query.
 
@@ -69,7 +75,6 @@ def to_rollouts(request: wire.OpenRLHFRequest, settings: Settings) -> list[wire.
     cannot be found.
     """
     count = len(request.query)
-    check_count("/query", count, settings)
     for values_name, values in (("prompts", request.prompts), ("labels", request.labels)):
         if len(values) != count:
             reason = f"{len(values)} {values_name} for {count} queries"

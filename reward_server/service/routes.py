@@ -34,6 +34,7 @@ async def score(request: Request) -> Response:
     scorer = _chosen_scorer(request, state)
     message = _decode(await read_body(request, state.settings.max_body_bytes))
     dialect = _dialect(message)
+    dialect.check_size(message, state.settings)
     rollouts = dialect.to_rollouts(_validate(dialect, message), state.settings)
     try:
         scored = await scorer.score(rollouts)

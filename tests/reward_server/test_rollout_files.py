@@ -70,8 +70,8 @@ def test_a_rollout_at_fault_takes_none_of_its_neighbours_along() -> None:
 @pytest.mark.parametrize(
     ("content", "pointer", "reason"),
     [
-        (b"[]", "", "dictionary"),
-        (b"null", "", "dictionary"),
+        (b"[]", "", "a rollout is a JSON object"),
+        (b"null", "", "a rollout is a JSON object"),
         (b"\x00", "", "not JSON"),
         (GOOD + GOOD, "", "not JSON"),
         (b'{"completion": "x"}', "/label", "required"),

@@ -52,7 +52,7 @@ def test_what_is_neither_is_answered_with_what_there_is(name: str) -> None:
 def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "folder.toml").mkdir()
     (tmp_path / "latin.toml").write_bytes('name = "café"'.encode("latin-1"))
-    for name, reason in (("missing", "No such file"), ("folder", "directory"), ("latin", "utf-8")):
+    for name, reason in (("missing", "No such file"), ("folder", "directory"), ("latin", "not UTF-8")):
         file = tmp_path / f"{name}.toml"
         assert (refusal(file).startswith(f"{file}: "), reason in refusal(file)) == (True, True)
 

@@ -156,8 +156,13 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
     assert refusal(url)
 
 
-def test_an_address_with_a_path_is_told_what_was_asked_for(server: Server) -> None:
-    assert "/score/readyz" in refusal(f"{server.url}/score")
+@pytest.mark.parametrize("path", ["/score", "/get_reward", "/", "/score?spec=binary"])
+def test_the_address_that_a_trainer_is_told_will_do(server: Server, path: str) -> None:
+    assert check_server(server.url + path).url == server.url
+
+
+def test_an_address_with_another_path_is_told_what_was_asked_for(server: Server) -> None:
+    assert "/rewards/readyz" in refusal(f"{server.url}/rewards")
 
 
 def ready(version: object) -> Answers:

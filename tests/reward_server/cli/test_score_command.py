@@ -127,7 +127,7 @@ def test_out_has_the_results_that_a_server_answers_and_their_lines(
 def test_every_bad_line_is_named_with_its_place_and_the_good_ones_are_scored(tmp_path: Path) -> None:
     bad: list[tuple[bytes | dict[str, Any], str, str]] = [
         (b'{"completion": ', "the whole line", "not JSON"),
-        (b"[1]", "the whole line", "dictionary"),
+        (b"[1]", "the whole line", "a rollout is a JSON object"),
         ({"completion": STOP}, "/label", "required"),
         ({"completion": 7, "label": TERMINATE}, "/completion", "string"),
         ({"completion": STOP, "label": {"type": "hover"}}, "/label/type", "'hover'"),

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from time import sleep
 
 import httpx
 import pytest
@@ -133,6 +134,7 @@ def test_a_draining_server_is_not_ready_but_scores_until_its_time_is_over() -> N
         assert server.get("/readyz").status_code == 200
         server.process.terminate()
         eventually(lambda: server.get("/readyz").status_code == 503)
+        sleep(0.5)  # time enough to stop listening, for a server that would
         assert_refused(server.get("/readyz"), 503, "draining", "")
         assert sample(server, "shop_r1_ready") == 0
         assert server.get("/healthz").status_code == 200
