@@ -66,7 +66,7 @@ def locked_server() -> Iterator[Server]:
 def test_a_server_that_is_ready_says_what_it_is(address: str, server: Server) -> None:
     url = address.format(server.url)
     facts = check_server(url, digest=SPEC.digest)
-    assert facts == (url, __version__, SPEC.name, SPEC.digest, "none")
+    assert facts == (server.url, __version__, SPEC.name, SPEC.digest, "none")
 
 
 def test_the_certainty_source_is_told(certainty_server: Server) -> None:
