@@ -42,6 +42,9 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="After SIGTERM, keep accepting this long with /readyz failing, before shutting down.",
     )
+    shutdown_seconds: float = Field(
+        180.0, ge=0, allow_inf_nan=False, description="After that, wait this long for requests in flight to finish."
+    )
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
         "warning", description="Level of the server's log; info adds a line per request."
     )

@@ -18,4 +18,7 @@ def find_spec(name_or_file: str) -> RewardSpec:
         raise SpecError(f"{name_or_file}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise SpecError(f"{name_or_file}: not UTF-8: {error.reason} at byte {error.start}") from None
-    return read_spec(text, name_or_file)
+    spec = read_spec(text, name_or_file)
+    if spec.name in preset_names() and spec.digest != load_preset(spec.name).digest:
+        raise SpecError(f"{name_or_file}: name: {spec.name!r} is a preset that scores otherwise; choose another name")
+    return spec

@@ -5,6 +5,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Iterator
+from math import ceil
 
 import uvicorn
 
@@ -23,6 +24,7 @@ def serve(state: ServerState) -> int:
         log_level=settings.log_level,
         access_log=settings.log_level in ("info", "debug"),
         server_header=False,
+        timeout_graceful_shutdown=ceil(settings.shutdown_seconds),
     )
     server = _Server(config, state)
     try:
@@ -33,7 +35,8 @@ def serve(state: ServerState) -> int:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, but the first signal starts draining, the second ends that at once, and neither is raised again."""
+    """uvicorn, but the first signal starts draining, the second ends that, the third waits for nobody, and none is
+    raised again at the end."""
 
     def __init__(self, config: uvicorn.Config, state: ServerState) -> None:
         super().__init__(config)
@@ -59,6 +62,7 @@ class _Server(uvicorn.Server):
 
     def _drain(self) -> None:
         if self.state.draining:
+            self.force_exit = self.should_exit
             self.should_exit = True
             return
         self.state.draining = True

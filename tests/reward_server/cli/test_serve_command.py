@@ -30,6 +30,7 @@ CHECKED = {
     "max_rollouts": Values("many", "10"),
     "max_field_chars": Values("-1", "10"),
     "drain_seconds": Values("-0.5", "0.5"),
+    "shutdown_seconds": Values("-0.5", "0.5"),
     "log_level": Values("loud", "error"),
 }
 FREE_TEXT = {"host", "spec", "specs", "api_keys"}
@@ -156,12 +157,12 @@ def test_a_server_that_could_not_serve_what_it_is_told_to_does_not_start(flags: 
     assert [part for part in named if part not in reason(done)] == []
 
 
-def test_two_different_specs_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_a_spec_that_takes_the_name_of_a_preset_is_refused(tmp_path: Path) -> None:
     spec = tmp_path / "mine.toml"
     spec.write_text('extends = "shop-r1"\nname = "shop-r1"\ndars = 10.0\n')
     done = serve("--port", "0", "--specs", str(spec))
     assert done.returncode == WRONG_USAGE
-    assert "two different specs are named 'shop-r1'" in reason(done)
+    assert "'shop-r1' is a preset that scores otherwise; choose another name" in reason(done)
 
 
 def test_a_port_that_is_taken_is_told_in_a_sentence_and_exits_with_1() -> None:

@@ -119,6 +119,21 @@ def test_a_request_in_flight_is_answered_before_the_server_exits_with_0(signum: 
         assert server.process.wait(timeout=60) == 0
 
 
+def test_a_request_that_never_ends_holds_the_server_up_for_a_limited_time() -> None:
+    with running_server(*PLAIN, "--shutdown-seconds", "1") as server, half_sent(server, BODY):
+        server.process.terminate()
+        assert server.process.wait(timeout=60) == 0
+
+
+def test_a_third_signal_waits_for_nobody() -> None:
+    with running_server(*PLAIN) as server, half_sent(server, BODY):
+        server.process.terminate()
+        eventually(lambda: refuses_connections(server))
+        server.process.terminate()
+        server.process.terminate()
+        assert server.process.wait(timeout=60) == 0
+
+
 def test_an_idle_connection_does_not_keep_the_server_from_exiting() -> None:
     with running_server(*PLAIN) as server:
         assert_still_scores(server)
