@@ -78,7 +78,7 @@ def _scorer(spec: RewardSpec) -> Scorer:
 
 def _print(summary: Summary, spec: RewardSpec) -> None:
     console = Console()
-    console.print(f"spec [bold]{printable(spec.name)}[/] {spec.digest}", soft_wrap=True)
+    console.print(f"spec [bold]{printable(spec.name)}[/] {spec.digest}", soft_wrap=True, highlight=False)
     console.print(summary.table())
 
 
