@@ -1,4 +1,4 @@
-# Every target sets up what it needs in .venv (and .venv-openrlhf for `e2e`); nothing outside the folder is touched.
+# Every target sets up what it needs in .venv (and .venv-openrlhf for `e2e`); nothing is installed outside this folder.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -8,7 +8,7 @@ export REWARD_CERTAINTY ?= none
 .PHONY: help serve test check e2e bench clean
 
 help:  ## List the targets.
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 serve: .venv/.core  ## Start the server on 127.0.0.1:8080 and print a curl that works.
 	@exec $(BIN)/reward-server serve

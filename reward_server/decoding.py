@@ -16,7 +16,7 @@ import orjson
 MAX_DEPTH = 1024
 """Levels of nesting that a request may have; orjson's own limit."""
 
-Path = tuple[str | int, ...]
+JsonPath = tuple[str | int, ...]
 
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -46,7 +46,7 @@ def decode(body: bytes) -> Any:
     return value
 
 
-def pointer(path: Path) -> str:
+def pointer(path: JsonPath) -> str:
     """The JSON pointer (RFC 6901) of a path of keys and indexes, in printable Unicode."""
     parts = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
     return "".join(f"/{part}" for part in parts).encode(errors="replace").decode()
@@ -76,7 +76,7 @@ class _Place:
     key: str | int
     depth: int
 
-    def path(self) -> Path:
+    def path(self) -> JsonPath:
         keys: list[str | int] = []
         place: _Place | None = self
         while place is not None:
@@ -85,7 +85,7 @@ class _Place:
         return tuple(reversed(keys))
 
 
-def _faults(value: Any) -> Iterator[tuple[Path, str]]:
+def _faults(value: Any) -> Iterator[tuple[JsonPath, str]]:
     """What no caller may send, with its place; in no particular order."""
     stack: list[tuple[_Place | None, Any]] = [(None, value)]
     while stack:
@@ -106,11 +106,11 @@ def _faults(value: Any) -> Iterator[tuple[Path, str]]:
             yield _path(place), "not valid Unicode: half of a surrogate pair, or bytes that are not UTF-8"
 
 
-def _path(place: _Place | None) -> Path:
+def _path(place: _Place | None) -> JsonPath:
     return place.path() if place else ()
 
 
-def _is_model_text(path: Path) -> bool:
+def _is_model_text(path: JsonPath) -> bool:
     """Whether a model's text stands there."""
     match path:
         case ("completion",) | ("rollouts", int(), "completion") | ("query", int()):

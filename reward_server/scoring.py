@@ -15,7 +15,7 @@ from reward_server.certainty.source import (
     TopLogprobs,
     empty_rationale,
 )
-from reward_server.decoding import Path
+from reward_server.decoding import JsonPath
 from reward_server.reward.action import Action, LabelError, read_label
 from reward_server.reward.completion import Completion, Reason, parse
 from reward_server.reward.score import ScoreCard, Target, prepare, score
@@ -31,7 +31,7 @@ class Fault:
     """What makes one rollout impossible to score; never the completion's own text."""
 
     index: int
-    path: Path
+    path: JsonPath
     """Keys and indexes inside the rollout."""
     reason: str
 

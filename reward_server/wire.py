@@ -1,12 +1,15 @@
-"""The messages of `POST /score` as types, shared by service, client and command line.
+"""The messages of the HTTP API as types, shared by service and command line.
 
 `Rollout` is also one line of a rollout file.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from reward_server.certainty.source import Kind
+from reward_server.reward.completion import Reason
 
 _ACTION_SCHEMA = {
     "type": "object",
@@ -37,7 +40,7 @@ Texts = Annotated[list[str], Field(fail_fast=True)]
 
 
 class _Message(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True)
+    model_config = ConfigDict(strict=True, frozen=True, use_attribute_docstrings=True)
 
 
 class CertaintyEvidence(_Message):
@@ -85,7 +88,11 @@ class OpenRLHFRequest(_Message):
     """What `--data.label_key` names: the label action, in any of its forms."""
 
 
-class TermsOut(BaseModel):
+class _Answer(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class TermsOut(_Answer):
     """The weighted contributions; the reward is their sum."""
 
     format: float
@@ -95,19 +102,19 @@ class TermsOut(BaseModel):
     value: float
 
 
-class CertaintyOut(BaseModel):
+class CertaintyOut(_Answer):
     """Self-certainty of the rationale, averaged over its tokens, in nats."""
 
     value: float
     lower: float
     upper: float
     tokens: int
-    kind: Literal["kl_to_uniform", "kl_to_uniform_over_vocab", "kl_from_uniform"]
+    kind: Kind
     source: str
     model: str | None
 
 
-class Result(BaseModel):
+class Result(_Answer):
     """How one rollout fared."""
 
     id: str | None
@@ -122,20 +129,18 @@ class Result(BaseModel):
     """The predicted action; None for an invalid completion."""
     type_match: bool
     exact_match: bool
-    reason: (
-        Literal["empty", "not_json", "extra_text", "duplicate_key", "wrong_keys", "bad_rationale", "bad_action"] | None
-    )
+    reason: Reason | None
     """Why an invalid completion earned nothing."""
 
 
-class SpecRef(BaseModel):
+class SpecRef(_Answer):
     """Which reward spec scored."""
 
     name: str
     digest: str
 
 
-class ScoreResponse(BaseModel):
+class ScoreResponse(_Answer):
     """Rewards in the order of the request."""
 
     rewards: Sequence[float]
@@ -145,10 +150,49 @@ class ScoreResponse(BaseModel):
     server_version: str
 
 
-class OpenRLHFResponse(BaseModel):
+class OpenRLHFResponse(_Answer):
     """What OpenRLHF reads from a remote reward; lists even for one sample."""
 
     rewards: Sequence[float]
     scores: Sequence[float]
     extra_logs: dict[str, float]
     """Means over the request's samples; the same keys in every reply under one spec."""
+
+
+class SpecSummary(SpecRef):
+    """A loaded spec."""
+
+    description: str
+    needs_certainty: bool
+    default: bool
+    """Whether it scores where a request names none."""
+
+
+class SpecList(_Answer):
+    """All loaded specs."""
+
+    specs: Sequence[SpecSummary]
+    default: str
+
+
+class SpecDetail(SpecSummary):
+    """One loaded spec in full."""
+
+    spec: dict[str, Any]
+    """Its canonical form: the digest is the SHA-256 of this as JSON with sorted keys."""
+
+
+class CertaintyConfiguration(_Answer):
+    """Where the certainty of rationales comes from."""
+
+    source: str
+    kind: Kind | None
+    """None where the default spec gives certainty no weight."""
+
+
+class Version(_Answer):
+    """Which server this is, and what scores by default."""
+
+    server_version: str
+    spec: SpecRef
+    certainty: CertaintyConfiguration

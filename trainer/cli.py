@@ -22,7 +22,7 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command(epilog="Example: `shop-r1 check http://127.0.0.1:8080`")
 def check(
-    url: Annotated[str, typer.Argument(help="The reward server, with or without /score.")],
+    url: Annotated[str, typer.Argument(help="The reward server, or the whole URL a trainer is given.")],
     digest: Annotated[str | None, typer.Option("--digest", help="The spec digest that the run was made for.")] = None,
     api_key: Annotated[str | None, typer.Option("--api-key", help="Its API key.", envvar="SHOP_R1_API_KEY")] = None,
 ) -> None:

@@ -1,6 +1,7 @@
 """Checks a reward server before a run depends on it: reachable, ready, and scoring with the spec the run expects."""
 
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import httpx
 
@@ -22,14 +23,16 @@ class ServerFacts(NamedTuple):
 
 
 def check_server(url: str, *, digest: str | None = None, api_key: str | None = None) -> ServerFacts:
-    """Ask the server at `url` what it is; `/score` at its end, as trainers are told it, is left off.
+    """Ask the server at `url` what it is and what would score.
 
+    `url` may be the one a trainer is given, with `/score` and with `?spec=` and `?digest=`, which are then checked.
     Raises PreflightError when it cannot be reached, is not ready, refuses the key, or scores with another spec than the
     one whose `digest` is given. Neither the facts nor an error repeat a key, be it `api_key` or part of the URL.
     """
     headers = {b"Authorization": f"Bearer {api_key}".encode()} if api_key else {}
     try:
-        base = httpx.URL(url).copy_with(query=None, fragment=None)
+        given = httpx.URL(url)
+        base = given.copy_with(query=None, fragment=None)
         base = base.copy_with(path=base.path.removesuffix("/score").removesuffix("/get_reward"))
         shown = str(base.copy_with(userinfo=b"")).rstrip("/")
         client = httpx.Client(base_url=base, headers=headers, timeout=_TIMEOUT_SECONDS)
@@ -38,9 +41,13 @@ def check_server(url: str, *, digest: str | None = None, api_key: str | None = N
     with client:
         _get(client, shown, "/readyz")
         version = _get(client, shown, "/version")
+        if (name := given.params.get("spec")) is not None:
+            spec = _get(client, shown, f"/specs/{quote(name, safe='')}")
+            version = {**version, "spec": spec} if isinstance(version, dict) else None
     facts = _facts(shown, version)
-    if digest is not None and digest != facts.digest:
-        raise PreflightError(f"{shown} scores with {facts.spec} ({facts.digest}), not with the run's {digest}")
+    for wanted in (digest, given.params.get("digest")):
+        if wanted is not None and wanted != facts.digest:
+            raise PreflightError(f"{shown} scores with {facts.spec} ({facts.digest}), not with the run's {wanted}")
     return facts
 
 

@@ -8,8 +8,8 @@ from reward_server.certainty.divergence import TopKError, bounds_from_top_k
 from reward_server.certainty.source import Certainty, EvidenceError, EvidenceFault, Kind, RationaleRequest, TopLogprobs
 
 _NO_EVIDENCE = (
-    "the spec needs the rationale's certainty, and this server only has what rollouts bring along: "
-    "send certainty.top_logprobs, or score with a spec whose certainty weight is 0"
+    "the spec needs the rationale's certainty, and its only source here is the rollout itself: "
+    "send certainty.top_logprobs, or score with a spec whose certainty weight is 0, such as shop-r1-no-rationale"
 )
 
 

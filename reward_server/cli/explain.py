@@ -61,7 +61,7 @@ def _table(lines: list[Line], known: float, complete: bool, best: float, spec: R
     table.add_column("term", footer="reward", no_wrap=True)
     table.add_column("earned", footer=f"{known:.6g}{'' if complete else ' + ?'}", justify="right", no_wrap=True)
     table.add_column("of", footer=f"{best:.6g}", justify="right", no_wrap=True)
-    table.add_column("why", footer="" if complete else "the certainty term is not known")
+    table.add_column("why", footer=_footer(complete, spec))
     for line in lines:
         table.add_row(line.term, _number(line.earned), _number(line.possible), printable(line.why))
     return table
@@ -69,3 +69,9 @@ def _table(lines: list[Line], known: float, complete: bool, best: float, spec: R
 
 def _number(number: float | None) -> str:
     return "?" if number is None else f"{number:.6g}"
+
+
+def _footer(complete: bool, spec: RewardSpec) -> str:
+    if not spec.needs_certainty:
+        return ""
+    return "the best is without certainty" if complete else "the certainty term is not known; the best is without it"

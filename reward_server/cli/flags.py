@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from pydantic import ValidationError
@@ -43,17 +43,21 @@ def environment_variable(name: str) -> str:
 
 def _annotation(name: str) -> Any:
     setting = Settings.model_fields[name]
-    is_list = get_origin(setting.annotation) is tuple
     is_flag = setting.annotation is bool
     flag = f"--{name.replace('_', '-')}"
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if is_flag else flag,
         help=f"{setting.description} [{environment_variable(name)}{_default(setting.default)}]",
         show_default=False,
-        metavar=None if is_flag else "LIST" if is_list else "VALUE",
+        metavar=None if is_flag else _metavar(setting.annotation),
     )
     return Annotated[bool | None if is_flag else str | None, option]
 
 
 def _default(default: Any) -> str:
-    return "" if default in ((), False) else f"; default {default}"
+    return "" if default == () or default is False else f"; default {default}"
+
+
+def _metavar(annotation: Any) -> str:
+    kind = get_origin(annotation)
+    return "|".join(get_args(annotation)) if kind is Literal else "LIST" if kind is tuple else "VALUE"

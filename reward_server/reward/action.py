@@ -60,17 +60,17 @@ def read_label(raw: object, space: ActionSpace) -> Label:
         raw = _load_label(raw)
     if not isinstance(raw, dict):
         raise LabelError((), f"a label is an action object or the JSON string of one, not {_kind(raw)}")
-    path: tuple[str, ...] = ()
-    if raw.get("action") is not None or ("action" in raw and raw.get("type") is None):
-        raw, path = raw["action"], ("action",)
-        if not isinstance(raw, dict):
-            raise LabelError(path, f"the action is an object, not {_kind(raw)}")
-    return Label(_read_action(raw, path, space), raw)
+    if raw.get("action") is None and ("action" not in raw or raw.get("type") is not None):
+        return Label(_read_action(raw, (), space), raw)
+    action = raw["action"]
+    if not isinstance(action, dict):
+        raise LabelError(("action",), f"the action is an object, not {_kind(action)}")
+    return Label(_read_action(action, ("action",), space), {**raw, **action})
 
 
 def _load_label(text: str) -> dict[str, Any]:
     if not text.strip():
-        raise LabelError((), "the label is empty")
+        raise LabelError((), "the label is empty; with OpenRLHF, --data.label_key names its column")
     try:
         return load_object(text)
     except NotJSONError as error:
@@ -84,7 +84,8 @@ def _load_label(text: str) -> dict[str, Any]:
 def _read_action(raw: dict[str, Any], path: tuple[str, ...], space: ActionSpace) -> Action:
     action_type = raw.get("type")
     if action_type is None:
-        raise LabelError((*path, "type"), "the label's action has no type")
+        keys = ", ".join(map(repr, raw))[:200] or "none"
+        raise LabelError((*path, "type"), f"the label's action has no type; its keys are {keys}")
     if not isinstance(action_type, str):
         raise LabelError((*path, "type"), f"the type is a string, not {_kind(action_type)}")
     if action_type not in space:

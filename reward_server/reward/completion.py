@@ -55,7 +55,7 @@ class InvalidError(ValueError):
 
 def parse(text: str, spec: RewardSpec) -> Completion | Reason:
     """Read a completion, or say why it cannot be read. Never raises on any text."""
-    trimmed = text if text[:1] == "{" and text[-1:] == "}" else _trim(text, spec.format.end_of_turn)
+    trimmed = _trim(text, spec.format.end_of_turn)
     completion = _read_plain(trimmed, spec.field_names)
     if completion is not None:
         return completion

@@ -49,6 +49,9 @@ def explain(
         if field.value:
             lines.append(_value_line(predicted, field, type_match, spec))
     lines += _exact_lines(outcome, target, spec)
+    for term in ("attribute", "value"):
+        if not any(line.term == term for line in lines):
+            lines.append(Line(term, 0.0, 0.0, f"nothing in a {label.type} earns it under this spec"))
     return lines
 
 

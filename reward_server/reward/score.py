@@ -155,7 +155,8 @@ def _exact_weight(label: Label, spec: RewardSpec) -> float:
     by_label = rule.exact_by_label
     if by_label is None:
         return rule.exact
-    return by_label.weights.get(str(label.details.get(by_label.key)), rule.exact)
+    detail = label.details.get(by_label.key)
+    return by_label.weights.get(detail, rule.exact) if isinstance(detail, str) else rule.exact
 
 
 _INVALID = {reason: ScoreCard(0.0, 0.0, Terms(), None, False, False, reason) for reason in Reason}

@@ -29,11 +29,17 @@ END_OF_TURN = (
     "<｜end▁of▁sentence｜>",
 )
 
+RESERVED_TYPES = frozenset({"all", "invalid", "unknown", "unknown_type"})
+"""What metrics, logs and summaries say in place of an action type."""
+
+RESERVED_FIELDS = frozenset({"action", "type"})
+"""Keys of an action or of a label that are no text fields."""
+
 _PRESETS = resources.files(__package__) / "presets"
 
 # Adding 0.0 turns -0.0 into 0.0, so that both have one canonical form.
 Number = Annotated[float, Field(allow_inf_nan=False), AfterValidator(lambda number: number + 0.0)]
-Weight = Annotated[Number, Field(ge=0)]
+Weight = Annotated[Number, Field(ge=0, le=1e9)]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\s/?#,]+$")]
 
 
@@ -115,7 +121,7 @@ class ActionReward(_Part):
     """For an action that matches the label in type and every field; counted under the term `value`."""
     exact_by_label: ExactByLabel | None = None
     """Other weights in place of `exact` where the label carries the key."""
-    wrong: Annotated[Number, Field(le=0)] = 0.0
+    wrong: Annotated[Number, Field(le=0, ge=-1e9)] = 0.0
     """For predicting this type when the action does not match the label exactly; counted under the term `value`."""
     fields: dict[Identifier, FieldReward] = {}
 
@@ -132,10 +138,12 @@ class RewardSpec(_Part):
     actions: Annotated[dict[Identifier, ActionReward], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _type_is_no_field(self) -> Self:
+    def _names_are_free(self) -> Self:
         for name, action in self.actions.items():
-            if "type" in action.fields:
-                raise ValueError(f"actions.{name}.fields: 'type' is the action's type, not a field of it")
+            if name in RESERVED_TYPES:
+                raise ValueError(f"actions.{name}: {name!r} has a meaning of its own in metrics and summaries")
+            for field in RESERVED_FIELDS & action.fields.keys():
+                raise ValueError(f"actions.{name}.fields: {field!r} has a meaning of its own in an action")
         return self
 
     @cached_property
@@ -154,10 +162,17 @@ class RewardSpec(_Part):
         return self.certainty.weight > 0
 
     def canonical(self) -> dict[str, Any]:
-        """All that decides a reward, defaults filled in; a name and a description do not, nor does an unused kind."""
+        """All that decides a reward, defaults filled in; without names, and without what no weight brings to bear."""
         form = self.model_dump(mode="json", exclude={"name", "description"})
         if not self.needs_certainty:
             del form["certainty"]["kind"]
+        fields = [field for action in form["actions"].values() for field in action["fields"].values()]
+        for field in fields:
+            field["dars"] = field["dars"] and field["value"] > 0
+        if not any(field["dars"] for field in fields):
+            del form["dars"]
+        if not any(field["value"] for field in fields):
+            del form["similarity"]
         return form
 
     @cached_property

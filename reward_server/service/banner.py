@@ -1,4 +1,4 @@
-"""What a server prints once it listens: where, what scores, and a `curl` that works as printed."""
+"""What a server prints once it listens: where, what scores, and a `curl` to try it with."""
 
 import json
 import shlex
@@ -22,7 +22,7 @@ def print_banner(state: ServerState, port: int) -> None:
     spec = state.default.spec
     url = _url(state.settings.host, port)
     lines = [
-        f"[bold]{url}[/]  API at /docs, metrics at /metrics",
+        f"[bold]{url}[/]  API at /openapi.json, metrics at /metrics",
         f"spec [bold]{escape(spec.name)}[/] {spec.digest[:19]}…, {len(state.scorers)} loaded",
         _certainty_line(state),
     ]

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from reward_server import wire
-from reward_server.decoding import Path
+from reward_server.decoding import JsonPath
 from reward_server.reward.spec import RewardSpec
 from reward_server.scoring import Fault, Scored
 from reward_server.settings import Settings
@@ -29,7 +29,7 @@ class Dialect(Protocol):
     def to_rollouts(self, request: Any, settings: Settings, /) -> list[wire.Rollout]:
         """The rollouts of a `request_type`. Raises a 422 Problem for what is over a limit or does not fit together."""
 
-    def locate(self, fault: Fault, /) -> Path:
+    def locate(self, fault: Fault, /) -> JsonPath:
         """Where in the message a rollout's fault stands."""
 
     def reply(

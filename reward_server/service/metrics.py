@@ -7,6 +7,7 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
 from reward_server import __version__
+from reward_server.reward.score import Terms
 from reward_server.reward.spec import RewardSpec
 from reward_server.scoring import Scored
 
@@ -129,10 +130,7 @@ class Metrics:
         for label_type, count in Tally(item.label.type for item in scored if item.card.exact_match).items():
             self._exact.labels(spec.name, label_type).inc(count)
         scores = self._score.labels(spec.name)
-        terms = [
-            (name, self._terms.labels(spec.name, name))
-            for name in ("format", "certainty", "type", "attribute", "value")
-        ]
+        terms = [(name, self._terms.labels(spec.name, name)) for name in Terms._fields]
         for item in scored:
             scores.observe(item.card.score)
             for name, histogram in terms:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reward_server import __version__, wire
-from reward_server.decoding import Path
+from reward_server.decoding import JsonPath
 from reward_server.reward.spec import RewardSpec
 from reward_server.scoring import Fault, Scored, to_wire
 from reward_server.service.limits import check_count, check_length
@@ -27,7 +27,7 @@ def to_rollouts(request: wire.ScoreRequest, settings: Settings) -> list[wire.Rol
     return request.rollouts
 
 
-def locate(fault: Fault) -> Path:
+def locate(fault: Fault) -> JsonPath:
     """Where in the request a rollout's fault stands."""
     return ("rollouts", fault.index, *fault.path)
 

@@ -34,7 +34,12 @@ OPENRLHF_EXAMPLE: dict[str, Any] = {
 }
 
 _REQUESTS: tuple[type[BaseModel], ...] = (wire.ScoreRequest, wire.OpenRLHFRequest)
-_ANSWERS: tuple[type[BaseModel], ...] = (wire.ScoreResponse, wire.OpenRLHFResponse)
+_SCORES: tuple[type[BaseModel], ...] = (wire.ScoreResponse, wire.OpenRLHFResponse)
+_ANSWERS: dict[str, type[BaseModel]] = {
+    "/specs": wire.SpecList,
+    "/specs/{name}": wire.SpecDetail,
+    "/version": wire.Version,
+}
 _SCORING_PARAMETERS = [
     ("query", "spec", "Score with this loaded spec instead of the default one."),
     ("query", "digest", "As If-Match, for trainers that can only choose a URL."),
@@ -63,8 +68,8 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema:
         return app.openapi_schema
     document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    models = [(model, "validation") for model in _REQUESTS] + [(model, "serialization") for model in _ANSWERS]
-    models.append((ProblemBody, "serialization"))
+    answers = (*_SCORES, *_ANSWERS.values(), ProblemBody)
+    models = [(model, "validation") for model in _REQUESTS] + [(model, "serialization") for model in answers]
     _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     components = document.setdefault("components", {})
     components["schemas"] = definitions["$defs"]
@@ -86,6 +91,8 @@ def _complete(operation: dict[str, Any], path: str) -> None:
         responses[status] = {"description": description, "content": {MEDIA_TYPE: {"schema": _ref(ProblemBody)}}}
     if "401" in responses:
         operation["security"] = [{"bearer": []}, {"basic": []}, {}]
+    if path in _ANSWERS:
+        responses["200"]["content"] = {"application/json": {"schema": _ref(_ANSWERS[path])}}
     if path == "/metrics":
         responses["200"]["content"] = {"text/plain": {"schema": {"type": "string"}}}
     if path not in ("/score", "/get_reward"):
@@ -100,7 +107,7 @@ def _complete(operation: dict[str, Any], path: str) -> None:
     }
     content = {"schema": {"oneOf": [_ref(model) for model in _REQUESTS]}, "examples": examples}
     operation["requestBody"] = {"required": True, "content": {"application/json": content}}
-    responses["200"]["content"] = {"application/json": {"schema": {"oneOf": [_ref(model) for model in _ANSWERS]}}}
+    responses["200"]["content"] = {"application/json": {"schema": {"oneOf": [_ref(model) for model in _SCORES]}}}
     responses["200"]["headers"] = {"ETag": {"description": "The spec's digest.", "schema": {"type": "string"}}}
 
 

@@ -10,7 +10,7 @@ from math import fsum
 from typing import Any
 
 from reward_server import wire
-from reward_server.decoding import Path
+from reward_server.decoding import JsonPath
 from reward_server.reward.spec import RewardSpec
 from reward_server.scoring import Fault, Scored
 from reward_server.service.limits import check_count, check_length
@@ -20,8 +20,8 @@ from reward_server.settings import Settings
 name = "openrlhf"
 request_type = wire.OpenRLHFRequest
 
-SHORTEST_CUT_PROMPT = 32
-"""Characters of a prompt that must be left, after a cut on the left, to recognise it by."""
+SHORTEST_TAIL = 32
+"""Characters of a prompt's end that it takes to recognise it by; all of a prompt that has fewer."""
 
 # Long suffixes are looked for by a long anchor, so that runs of white space do not cost a comparison per character.
 _LONG_CUT_PROMPT = 4_096
@@ -38,9 +38,10 @@ def find_completion(query: str, prompt: str) -> str:
 
     The query starts with the prompt, or, when a long prompt was cut on the left, with its longest fitting suffix of at
     least 32 characters; the cut may have left part of a character, which decodes to U+FFFD. Where decoding changed the
-    prompt's text, the completion follows the first place at which the shortest tail that is unique in the prompt ends.
-    Qwen's tokenizers put text into normal form C, so the prompt is tried in that form too, and a tail must be unique in
-    both. Never searched from the end: a model that writes the template's markers itself must not move the split.
+    prompt's text, the completion follows the first place at which the shortest tail ends that has 32 characters and is
+    unique in the prompt. Qwen's tokenizers put text into normal form C, so the prompt is tried in that form too, and a
+    tail must be unique in both. Never searched from the end: a model that writes the template's markers itself must
+    not move the split.
     """
     if query.startswith(prompt):
         return query[len(prompt) :]
@@ -94,7 +95,7 @@ def to_rollouts(request: wire.OpenRLHFRequest, settings: Settings) -> list[wire.
     return rollouts
 
 
-def locate(fault: Fault) -> Path:
+def locate(fault: Fault) -> JsonPath:
     """Where in the request a rollout's fault stands; what OpenRLHF cannot send at all is put down to the query."""
     field, *rest = fault.path
     return ("labels", fault.index, *rest) if field == "label" else ("query", fault.index)
@@ -125,7 +126,7 @@ def _means(scored: Sequence[Scored], spec: RewardSpec) -> dict[str, float]:
 
 def _cut_prompt_length(query: str, prompt: str) -> int:
     """How much of the prompt's end the query starts with, short of all of it; 0 for less than 32 characters."""
-    for least, most in ((_LONG_CUT_PROMPT, len(prompt)), (SHORTEST_CUT_PROMPT, _LONG_CUT_PROMPT)):
+    for least, most in ((_LONG_CUT_PROMPT, len(prompt)), (SHORTEST_TAIL, _LONG_CUT_PROMPT)):
         anchor = query[:least]
         if len(anchor) < least:
             continue
@@ -137,13 +138,15 @@ def _cut_prompt_length(query: str, prompt: str) -> int:
             position = prompt.find(anchor, position + 1)
             comparisons += 1
             if comparisons > _LONG_CUT_PROMPT:
-                raise NoCompletionError("the prompt repeats itself too much to place the query's cut in it")
+                raise NoCompletionError(
+                    "the prompt repeats itself so much that it cannot be told where the query's cut lies in it"
+                )
     return 0
 
 
 def _shortest_unique_tail(prompt: str, forms: Sequence[str]) -> str:
-    """The shortest suffix of the prompt that occurs nowhere else in it, nor twice in another form of it."""
-    shortest, longest = 1, len(prompt)
+    """The shortest suffix of SHORTEST_TAIL characters or more that stands once in the prompt and in no form twice."""
+    shortest, longest = min(SHORTEST_TAIL, len(prompt)), len(prompt)
     while shortest < longest:
         middle = (shortest + longest) // 2
         if all(_occurs_once(prompt[-middle:], form) for form in forms):

@@ -21,6 +21,9 @@ from reward_server.service.state import ServerState
 
 router = APIRouter()
 
+_PARAMETERS = ("spec", "digest", "run")
+"""What a URL may say, for trainers that can choose nothing else."""
+
 
 @router.post("/score", operation_id="score")
 @router.post("/get_reward", operation_id="get_reward")
@@ -112,6 +115,7 @@ def _authorized(request: Request) -> ServerState:
 
 def _chosen_scorer(request: Request, state: ServerState) -> Scorer:
     """The scorer that `?spec=` names; a 412 Problem when `If-Match` or `?digest=` wants another spec's digest."""
+    _check_parameters(request)
     name = request.query_params.get("spec")
     scorer = state.default if name is None else _named_scorer(name, state, "?spec")
     digest = scorer.spec.digest
@@ -126,6 +130,18 @@ def _chosen_scorer(request: Request, state: ServerState) -> Scorer:
                 members={"wanted": wanted, "spec": {"name": scorer.spec.name, "digest": digest}},
             )
     return scorer
+
+
+def _check_parameters(request: Request) -> None:
+    """Raise a 422 Problem for a parameter nobody reads: a misspelt `digest` would lose the pin without a word."""
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
+        if name not in _PARAMETERS:
+            reason = f"no such parameter; there are {', '.join(_PARAMETERS)}"
+            raise unprocessable("bad-request", (f"?{name[:80]}", reason))
+        if name in seen:
+            raise unprocessable("bad-request", (f"?{name}", "given twice"))
+        seen.add(name)
 
 
 def _matches(wanted: str, digest: str) -> bool:

@@ -199,3 +199,12 @@ def test_the_servers_own_words_are_passed_on(status: HTTPStatus) -> None:
         said = refusal(url)
     assert str(status.value) in said
     assert "come back at noon" in said
+
+
+def test_the_spec_and_the_digest_in_a_trainer_s_url_are_checked(server: Server) -> None:
+    binary = load_preset("binary").digest
+    assert check_server(f"{server.url}/score?spec=binary&digest={binary}&run=mine").digest == binary
+    assert check_server(f"{server.url}/score?spec=binary", digest=binary).spec == "binary"
+    assert "404" in refusal(f"{server.url}/score?spec=nonexistent")
+    assert "sha256:00" in refusal(f"{server.url}/score?digest=sha256:00")
+    assert binary in refusal(f"{server.url}/score?spec=binary", digest=SPEC.digest)

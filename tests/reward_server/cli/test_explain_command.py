@@ -73,9 +73,19 @@ def test_a_certainty_that_is_not_known_leaves_the_reward_open(tmp_path: Path) ->
     result = explained(tmp_path / "out.json", NEARLY, "--label", LABEL)
     assert result["reward"] is None
     assert result["reward_without_certainty"] == pytest.approx(1 + 8000 / 9)
-    assert ["reward", "889.889 + ?", "1001", "the certainty term is not known"] in rows(
-        run("explain", NEARLY, "--label", LABEL)
+    footer = ["reward", "889.889 + ?", "1001", "the certainty term is not known; the best is without it"]
+    assert footer in rows(run("explain", NEARLY, "--label", LABEL))
+
+
+def test_a_long_completion_may_come_from_standard_input(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, "explain", "-", "--label", LABEL, "--json", str(tmp_path / "out.json")],
+        input=NEARLY.encode(),
+        capture_output=True,
+        check=True,
     )
+    assert b"889.889" in done.stdout
+    assert json.loads((tmp_path / "out.json").read_bytes())["lines"][0]["earned"] == 0.5
 
 
 def test_a_certainty_that_is_given_counts_with_its_weight(tmp_path: Path) -> None:

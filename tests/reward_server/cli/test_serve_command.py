@@ -59,6 +59,20 @@ def serve(*flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+DEFAULTS = {
+    "host": "127.0.0.1",
+    "port": "8080",
+    "spec": "shop-r1",
+    "certainty": "rollout",
+    "max_body_bytes": "268435456",
+    "max_rollouts": "16384",
+    "max_field_chars": "67108864",
+    "drain_seconds": "0.0",
+    "shutdown_seconds": "180.0",
+    "log_level": "warning",
+}
+
+
 def reason(done: subprocess.CompletedProcess[str]) -> str:
     """The error, its frame taken off and its lines joined."""
     return " ".join(re.sub("[│╭╮╰╯─]", " ", done.stderr).split())
@@ -71,7 +85,8 @@ def test_every_setting_is_in_the_tables_above() -> None:
 def test_the_help_names_every_setting_with_its_flag_its_variable_and_its_default() -> None:
     shown = " ".join(re.sub("[│╭╮╰╯─]", " ", serve("--help").stdout).split())
     for name, field in Settings.model_fields.items():
-        default = "" if field.default in ((), False) else f"; default {field.default}"
+        default = f"; default {DEFAULTS[name]}" if name in DEFAULTS else ""
+        assert (name in DEFAULTS) == (field.default not in ((), False) or name == "drain_seconds")
         assert re.search(rf" {flag(name)} .*\[{variable(name)}{re.escape(default)}\]", shown), name
 
 

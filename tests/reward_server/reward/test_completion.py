@@ -109,6 +109,28 @@ def test_an_invalid_completion_tells_what_exactly_is_wrong() -> None:
     assert caught.value.reason is Reason.WRONG_KEYS
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"rationale":"a","rationale":"\\u003a","action":{"type":"click"}}',
+        '{"rationale":"a:b","rationale":"\\u003ab:","action":{"type":"click"}}',
+        '{"rationale":":","action":{"type":"click"},"action":{"type":"\\u003A\\u003a\\u003a"}}',
+    ],
+)
+def test_escaped_colons_cannot_hide_a_second_key(text: str) -> None:
+    assert parse(text, SPEC) is Reason.DUPLICATE_KEY
+
+
+def test_many_brackets_that_are_not_deep_are_no_fault() -> None:
+    text = VALID.replace("}}", f', "history": [{", ".join(["[]", "{}"] * 200)}]}}}}')
+    assert parse(text, SPEC) == PARSED
+
+
+def test_an_end_of_turn_token_may_look_like_json() -> None:
+    spec = read_spec('extends = "shop-r1"\nname = "x"\nformat.end_of_turn = ["{END}"]', "a test")
+    assert parse(f"{VALID}{{END}}", spec) == PARSED
+
+
 def test_a_megabyte_of_end_of_turn_tokens_is_just_empty() -> None:
     assert parse("<|endoftext|> " * 100_000, SPEC) is Reason.EMPTY
 

@@ -75,7 +75,9 @@ def test_an_unknown_certainty_is_shown_as_unknown() -> None:
     lines = explained(
         '{"rationale": "x", "action": {"type": "terminate"}}', {"type": "terminate"}, load_preset("shop-r1"), None
     )
-    assert [(line.term, line.earned) for line in lines] == [("format", 0.5), ("certainty", None), ("type", 0.3)]
+    earned = [(line.term, line.earned) for line in lines]
+    assert earned == [("format", 0.5), ("certainty", None), ("type", 0.3), ("attribute", 0), ("value", 0)]
+    assert lines[-1].why == "nothing in a terminate earns it under this spec"
 
 
 def test_a_threshold_that_may_be_reached_is_explained_as_such() -> None:

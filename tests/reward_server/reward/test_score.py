@@ -135,6 +135,27 @@ def test_customer_r1_weighs_exact_matches_by_what_the_label_says_of_the_click(
     assert 0 <= result.score <= 1
 
 
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"action": BUY, "click_type": "review"},
+        {"action": {**BUY, "click_type": "review"}},
+        '{"type": "click", "name": "add_to_cart.buy_now", "click_type": "review"}',
+    ],
+)
+def test_the_click_s_subtype_counts_in_every_form_of_a_label(label: object) -> None:
+    spec = load_preset("customer-r1")
+    target = prepare(read_label(label, spec.action_space), spec)
+    assert score(Completion("", Action("click", {"name": BUY["name"]})), target, None).terms.value == 1
+
+
+@pytest.mark.parametrize("click_type", [None, 3, True, ["review"]])
+def test_a_subtype_that_is_no_string_has_no_weight_of_its_own(click_type: object) -> None:
+    spec = load_preset("customer-r1")
+    label = read_label({**BUY, "click_type": click_type}, spec.action_space)
+    assert prepare(label, spec).exact_weight == 1000
+
+
 def test_a_spec_that_pays_nothing_for_a_label_gives_a_score_of_zero() -> None:
     spec = RewardSpec.model_validate({"name": "nothing", "format": {"weight": 0}, "actions": {"terminate": {}}})
     assert card(STOP, STOP, spec).score == 0
@@ -149,7 +170,7 @@ actions = st.one_of(
 
 
 @given(actions, actions, st.sampled_from([name for name in preset_names() if name.startswith("shop-r1")]))
-def test_no_action_beats_the_label_itself_and_the_terms_add_up(
+def test_no_value_beats_the_label_s_own_and_the_terms_add_up(
     action: dict[str, str], label: dict[str, str], name: str
 ) -> None:
     spec = load_preset(name)

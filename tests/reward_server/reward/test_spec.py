@@ -87,11 +87,10 @@ def test_files_that_mean_the_same_have_the_same_digest(same: str) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        "dars = 2.0\n[actions.buy]\ntype = 1.0",
+        "[actions.buy]\ntype = 1.0\nfields.name = { value = 1.0 }",
         "[actions.buy]\ntype = 1.0\n[actions.sell]",
         "[actions.buy]\ntype = 1.0\nfields.name = {}",
         "certainty.weight = 0.1\n[actions.buy]\ntype = 1.0",
-        'similarity.tokenizer = "unicode"\n[actions.buy]\ntype = 1.0',
     ],
 )
 def test_files_that_mean_something_else_have_another_digest(other: str) -> None:
@@ -102,6 +101,25 @@ def test_the_unused_kind_of_a_certainty_without_weight_does_not_count() -> None:
     without = 'extends = "{}"\nname = "x"\ncertainty.weight = 0.0'
     digests = {read_spec(without.format(name), "a test").digest for name in ("shop-r1", "shop-r1-kl-from-uniform")}
     assert digests == {load_preset("shop-r1-no-rationale").digest}
+
+
+@pytest.mark.parametrize(
+    "unused",
+    [
+        "dars = 2.0\n",
+        'similarity.tokenizer = "unicode"\nsimilarity.threshold = 0.1\n',
+        "actions.click.fields.name.dars = true\n",
+    ],
+)
+def test_what_no_weight_brings_to_bear_does_not_count(unused: str) -> None:
+    spec = read_spec(f'extends = "binary"\nname = "mine"\n{unused}', "a test")
+    assert spec.digest == load_preset("binary").digest
+
+
+@pytest.mark.parametrize("unused", ["dars = 2.0", 'similarity.tokenizer = "unicode"', "similarity.strict = false"])
+def test_the_same_counts_where_a_weight_brings_it_to_bear(unused: str) -> None:
+    spec = read_spec(f'extends = "shop-r1"\nname = "mine"\n{unused}', "a test")
+    assert spec.digest != load_preset("shop-r1").digest
 
 
 def test_a_file_may_start_from_a_preset_and_change_one_number() -> None:
@@ -133,7 +151,12 @@ def test_a_file_may_start_from_a_preset_and_change_one_number() -> None:
         (f'format.mode = "loose"\n{MINIMAL}', "format.mode: "),
         (f"format.end_of_turn = ['']\n{MINIMAL}", "format.end_of_turn.0: "),
         (f"{MINIMAL}wrong = 1.0", "actions.buy.wrong: "),
-        (f"{MINIMAL}fields.type = {{}}", "'type' is the action's type"),
+        (f"{MINIMAL}fields.action = {{}}", "'action' has a meaning of its own"),
+        ('name = "x"\n[actions.all]', "'all' has a meaning of its own"),
+        ('name = "x"\n[actions.invalid]', "'invalid' has a meaning of its own"),
+        (f"dars = 1e300\n{MINIMAL}", "dars: "),
+        (f"{MINIMAL}wrong = -1e300", "actions.buy.wrong: "),
+        (f"{MINIMAL}fields.type = {{}}", "'type' has a meaning of its own"),
         ('name = "a b"\n[actions.buy]', "name: "),
         ('extends = "nope"\nname = "x"', "no preset 'nope'"),
         ('extends = "shop-r1"', "name: Field required"),

@@ -223,3 +223,41 @@ def test_many_samples_at_once_each_over_its_own_connection_get_their_own_rewards
 
     with ThreadPoolExecutor(max_workers=32) as pool:
         assert list(pool.map(score, actions)) == [[reward] for reward in rewards]
+
+
+CHANGED = "<|im_start|>user\nAdd to cart \nReviews \nWhat next?" + ASSISTANT
+
+
+@pytest.mark.parametrize(
+    ("decoded", "prompt", "reward"),
+    [
+        # Decoding dropped spaces before line ends; a short tail such as "t\\n" would match inside the prompt.
+        (CHANGED.replace(" \n", "\n"), CHANGED, 0.8),
+        (CHANGED.replace("next?", "next ?"), CHANGED, 0.8),
+        ("<s> " + CHANGED, CHANGED, 0.8),
+        ("<s>short?", "short?", 0.8),
+    ],
+)
+def test_a_prompt_that_decoding_changed_is_found_by_a_tail_that_is_long_enough(
+    decoded: str, prompt: str, reward: float, server: Server
+) -> None:
+    assert ask(server, decoded + said(TERMINATE), prompt).json()["rewards"] == pytest.approx([reward])
+
+
+@pytest.mark.parametrize(
+    ("query", "prompt"),
+    [
+        (f"hello {said(CLICK)}", "Something else entirely."),
+        (f"{PROMPT}{said(CLICK)}", "Another prompt, which no tokenizer would ever turn into that one.\n"),
+    ],
+)
+def test_a_query_that_is_not_its_prompt_s_is_refused_and_never_guessed_at(
+    query: str, prompt: str, server: Server
+) -> None:
+    assert_refused(ask(server, query, prompt, CLICK), 422, "no-completion", "/query/0")
+
+
+def test_a_prompt_that_repeats_itself_without_end_is_refused_in_time(server: Server) -> None:
+    assert_refused(
+        ask(server, "ab" * 20_000 + said(CLICK), "ab" * 60_000 + "c", CLICK), 422, "no-completion", "/query/0"
+    )

@@ -218,3 +218,16 @@ def test_a_spec_file_with_a_fault_is_refused_at_start_with_the_key_at_fault(
     assert file.name in message.replace(" ", "")
     for reason in reasons:
         assert reason in message
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("sepc=binary", "?sepc"),
+        ("digset=sha256:0", "?digset"),
+        ("spec=binary&spec=binary", "?spec"),
+        ("Spec=binary", "?Spec"),
+    ],
+)
+def test_a_parameter_that_nobody_reads_is_refused(query: str, pointer: str, server: Server) -> None:
+    assert_refused(server.post(f"/score?{query}", json=REQUEST), 422, "bad-request", pointer)
