@@ -97,13 +97,25 @@ def _faults(value: Any) -> Iterator[tuple[JsonPath, str]]:
             for key, inner in item.items():
                 if _SURROGATE.search(key):
                     yield _path(place), "a key is not valid Unicode"
-                stack.append((_Place(place, key, depth), inner))
+                if not _is_sound(inner):
+                    stack.append((_Place(place, key, depth), inner))
         elif isinstance(item, list):
-            stack.extend((_Place(place, index, depth), inner) for index, inner in enumerate(item))
-        elif isinstance(item, float) and not isfinite(item):
+            stack.extend(
+                (_Place(place, index, depth), inner) for index, inner in enumerate(item) if not _is_sound(inner)
+            )
+        elif isinstance(item, float):
             yield _path(place), "not a finite number"
-        elif isinstance(item, str) and _SURROGATE.search(item) and not _is_model_text(_path(place)):
+        elif isinstance(item, str) and not _is_model_text(_path(place)):
             yield _path(place), "not valid Unicode: half of a surrogate pair, or bytes that are not UTF-8"
+
+
+def _is_sound(item: Any) -> bool:
+    """Whether nothing can be wrong with a value, wherever it stands: most values, so that they are not kept."""
+    if isinstance(item, dict | list):
+        return False
+    if isinstance(item, float):
+        return isfinite(item)
+    return not isinstance(item, str) or not _SURROGATE.search(item)
 
 
 def _path(place: _Place | None) -> JsonPath:

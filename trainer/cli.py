@@ -9,7 +9,7 @@ from rich.markup import escape
 from reward_server import __version__
 from trainer.preflight import PreflightError, check_server
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_show_locals=False)
 
 
 @app.callback(invoke_without_command=True)

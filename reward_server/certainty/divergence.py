@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SUM_TOLERANCE = 1e-3
-"""How far over 1 the probabilities of a row may sum: trainers round logprobs or compute them in bfloat16."""
+"""How far over 1 the probabilities of a row may sum: float32 logprobs, rounded to four digits at most."""
 
 Floats = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from reward_server.cli.score import score
 from reward_server.cli.serve import serve
 from reward_server.cli.spec import spec_app
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_show_locals=False)
 app.command("serve", epilog="Example: `reward-server serve --spec shop-r1-no-rationale --certainty none`")(serve)
 app.command(epilog="Example: `reward-server score examples/rollouts.jsonl --out scored.jsonl`")(score)
 app.command(

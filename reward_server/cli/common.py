@@ -1,5 +1,6 @@
 """What the commands share: options, exit statuses, errors, and the machine-readable result."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,18 +30,32 @@ def the_spec(name_or_file: str) -> RewardSpec:
     try:
         return find_spec(name_or_file)
     except SpecError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise typer.BadParameter(printable(str(error))) from None
+
+
+def standard_input() -> BinaryIO:
+    """Standard input as bytes. Raises typer.BadParameter when it is closed."""
+    stream = sys.stdin
+    if stream is None:
+        raise typer.BadParameter("standard input is closed")
+    return stream.buffer
 
 
 @contextmanager
 def output_file(file: Path | None, option: str) -> Iterator[BinaryIO | None]:
-    """The file an option names, opened for writing; None without the option. Raises typer.BadParameter naming it."""
+    """The file an option names, opened for writing; None without the option. Raises typer.BadParameter naming it.
+
+    A file appears under its name only once it is whole; until then it is `NAME.part`.
+    """
     if file is None:
         yield None
         return
+    part = file.with_name(f"{file.name}.part") if file.is_file() or not file.exists() else file
     try:
-        with file.open("wb") as opened:
+        with part.open("wb") as opened:
             yield opened
+        if part != file:
+            part.replace(file)
     except OSError as error:
         raise typer.BadParameter(f"{file}: {error.strerror}", param_hint=option) from None
 

@@ -1,6 +1,5 @@
 """`reward-server explain`."""
 
-import sys
 from math import fsum, isfinite
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from reward_server.cli.common import JsonOption, SpecOption, printable, the_spec, write_json
+from reward_server.cli.common import JsonOption, SpecOption, printable, standard_input, the_spec, write_json
 from reward_server.reward.action import LabelError, read_label
 from reward_server.reward.completion import Completion, InvalidError, read
 from reward_server.reward.explain import Line
@@ -29,7 +28,7 @@ def explain(
     """Show where every term of one reward comes from, and why."""
     reward_spec = the_spec(spec)
     if completion == "-":
-        completion = sys.stdin.read()
+        completion = standard_input().read().decode(errors="surrogateescape")
     if certainty is not None and not isfinite(certainty):
         raise typer.BadParameter(f"{certainty} is not a number of nats", param_hint="--certainty")
     try:

@@ -1,7 +1,6 @@
 """`reward-server score`."""
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +11,19 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from reward_server.certainty.sources import create_source
-from reward_server.cli.common import BAD_INPUT, JsonOption, SpecOption, as_json, output_file, printable, the_spec
+from reward_server.cli.common import (
+    BAD_INPUT,
+    JsonOption,
+    SpecOption,
+    as_json,
+    output_file,
+    printable,
+    standard_input,
+    the_spec,
+)
 from reward_server.cli.summary import Summary
 from reward_server.reward.spec import RewardSpec
-from reward_server.rollout_files import BadLine, score_lines
+from reward_server.rollout_files import BadLine, ScoredLine, score_lines
 from reward_server.scoring import ConfigurationError, Scorer
 
 _SHOWN_BAD_LINES = 20
@@ -41,7 +49,7 @@ def score(
         _keep_the_input(source, out, json_file)
         with output_file(out, "--out") as results, output_file(json_file, "--json") as figures, _progress() as progress:
             task = progress.add_task("", total=None if file == _STDIN else os.fstat(source.fileno()).st_size)
-            for item in score_lines(source, scorer):
+            for item in _readable(score_lines(source, scorer), file):
                 if item.line % _LINES_PER_UPDATE == 0:
                     progress.update(task, completed=item.end)
                 if isinstance(item, BadLine):
@@ -98,7 +106,7 @@ def _complain(file: str, bad: list[BadLine], count: int) -> None:
 @contextmanager
 def _source(file: Path) -> Iterator[BinaryIO]:
     if file == _STDIN:
-        yield sys.stdin.buffer
+        yield standard_input()
         return
     try:
         opened = file.open("rb")
@@ -108,12 +116,20 @@ def _source(file: Path) -> Iterator[BinaryIO]:
         yield opened
 
 
+def _readable(items: Iterator[ScoredLine | BadLine], file: Path) -> Iterator[ScoredLine | BadLine]:
+    """The items; a file that fails in mid-read is told from an output that does."""
+    try:
+        yield from items
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}") from None
+
+
 def _keep_the_input(source: BinaryIO, out: Path | None, json_file: Path | None) -> None:
     """Raise typer.BadParameter where an output would overwrite the input, or the other output."""
     for option, path in (("--out", out), ("--json", json_file)):
         if path is not None and path.is_file() and os.path.samestat(path.stat(), os.fstat(source.fileno())):
             raise typer.BadParameter(f"{path} is the file being read", param_hint=option)
-    if out is not None and json_file is not None and out.resolve() == json_file.resolve():
+    if out is not None and json_file is not None and os.path.realpath(out) == os.path.realpath(json_file):
         raise typer.BadParameter(f"{out} is already taken by --out", param_hint="--json")
 
 

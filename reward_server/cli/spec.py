@@ -1,5 +1,7 @@
 """`reward-server spec`: list, show and compare reward specs."""
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -70,12 +72,13 @@ def diff(first: Name, second: Name, json_file: JsonOption = None) -> None:
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and their values, in order; an action without rewards keeps its own line."""
+    """Dotted keys as TOML writes them and their values, in order; an action without rewards keeps its own line."""
     for key, value in table.items():
+        dotted = f"{prefix}{key}" if re.fullmatch(r"[\w-]+", key) else f"{prefix}{json.dumps(key, ensure_ascii=False)}"
         if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from _flat(value, f"{dotted}.")
         else:
-            yield f"{prefix}{key}", value
+            yield dotted, value
 
 
 def _text(value: Any) -> str:

@@ -60,9 +60,11 @@ def read_label(raw: object, space: ActionSpace) -> Label:
         raw = _load_label(raw)
     if not isinstance(raw, dict):
         raise LabelError((), f"a label is an action object or the JSON string of one, not {_kind(raw)}")
-    if raw.get("action") is None and ("action" not in raw or raw.get("type") is not None):
+    action = raw.get("action")
+    if action is None and ("action" not in raw or raw.get("type") is not None):
         return Label(_read_action(raw, (), space), raw)
-    action = raw["action"]
+    if raw.get("type") is not None:
+        raise LabelError((), "the label has both a type and an action, which may be two different actions")
     if not isinstance(action, dict):
         raise LabelError(("action",), f"the action is an object, not {_kind(action)}")
     return Label(_read_action(action, ("action",), space), {**raw, **action})

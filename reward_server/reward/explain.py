@@ -34,7 +34,7 @@ def explain(
     type_match = action.type == label.type
     lines = [
         Line("format", spec.format.weight, spec.format.weight, "a valid completion"),
-        _certainty_line(certainty, spec),
+        _certainty_line(outcome.rationale, certainty, spec),
         Line(
             "type",
             target.type_weight if type_match else 0.0,
@@ -55,10 +55,12 @@ def explain(
     return lines
 
 
-def _certainty_line(certainty: float | None, spec: RewardSpec) -> Line:
+def _certainty_line(rationale: str, certainty: float | None, spec: RewardSpec) -> Line:
     rule = spec.certainty
     if not spec.needs_certainty:
         return Line("certainty", 0.0, 0.0, "this spec gives the rationale's certainty no weight")
+    if not rationale:
+        return Line("certainty", 0.0, None, "an empty rationale has certainty 0")
     if certainty is None:
         return Line("certainty", None, None, f"{rule.weight:g} × {rule.kind} of the rationale, which is not known here")
     return Line("certainty", rule.weight * certainty, None, f"{rule.weight:g} × {rule.kind} {certainty:g} nats")

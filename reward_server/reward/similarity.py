@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 
 from rapidfuzz.distance import LCSseq
 
+from reward_server.reward.stream_safe import stream_safe
+
 Tokenizer = Literal["rouge-score", "unicode"]
 Tokens = Sequence[bytes]
 
@@ -28,6 +30,10 @@ _CJK_RANGES = (
     (0x1B000, 0x1B16F),
     (0x20000, 0x3FFFF),
 )
+
+
+# More characters than any shop's texts use; the rest of Unicode is looked up each time.
+_MOST_REMEMBERED = 20_000
 
 
 class Similarity(NamedTuple):
@@ -82,7 +88,8 @@ class _WordBreaks(dict[int, str | None]):
             replacement = f" {character} "
         else:
             replacement = character
-        self[codepoint] = replacement
+        if len(self) < _MOST_REMEMBERED:
+            self[codepoint] = replacement
         return replacement
 
 
@@ -100,7 +107,7 @@ def tokenize(text: str, tokenizer: Tokenizer) -> list[bytes]:
         return text.encode().translate(_ASCII_TOKENS).split()
     if tokenizer == "rouge-score":
         return text.lower().encode(errors="replace").translate(_ASCII_TOKENS).split()
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", stream_safe(text)).casefold()
     return folded.translate(_WORD_BREAKS).encode().split()
 
 

@@ -40,7 +40,7 @@ _PRESETS = resources.files(__package__) / "presets"
 # Adding 0.0 turns -0.0 into 0.0, so that both have one canonical form.
 Number = Annotated[float, Field(allow_inf_nan=False), AfterValidator(lambda number: number + 0.0)]
 Weight = Annotated[Number, Field(ge=0, le=1e9)]
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\s/?#,]+$")]
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\s\pC/?#,]+$")]
 
 
 class SpecError(ValueError):
@@ -189,7 +189,7 @@ def read_spec(text: str, source: str) -> RewardSpec:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise SpecError(f"{source} is not TOML: {error}") from None
     base = table.pop("extends", None)
     if base is not None:

@@ -22,7 +22,7 @@ Scores rollouts of LLMs that simulate online shoppers with the reward of Shop-R1
 
 def create_app(state: ServerState) -> FastAPI:
     """The service around one server state."""
-    app = FastAPI(title="Shop-R1 reward server", version=__version__, description=_DESCRIPTION)
+    app = FastAPI(title="Shop-R1 reward server", version=__version__, description=_DESCRIPTION, redirect_slashes=False)
     app.state.server = state
     app.include_router(router)
     app.add_middleware(Measured, metrics=state.metrics)

@@ -7,12 +7,15 @@ from fastapi import Request
 from reward_server.service.problems import Problem, unprocessable
 from reward_server.settings import Settings
 
+_LONGEST_LENGTH = 18
+"""Digits of a Content-Length beyond which no limit can allow it."""
+
 
 async def read_body(request: Request, most: int) -> bytes:
     """The request's body; a 413 Problem as soon as it is known to exceed `most` bytes."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > most:
-        raise _too_large(f"{int(declared):,} bytes declared", most)
+    declared = request.headers.get("content-length", "").lstrip("0")
+    if declared.isdecimal() and (len(declared) > _LONGEST_LENGTH or int(declared) > most):
+        raise _too_large(f"{declared[:_LONGEST_LENGTH]} bytes declared", most)
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
@@ -41,5 +44,4 @@ def _too_large(what: str, most: int) -> Problem:
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "body-too-large",
         [("", f"{what}; REWARD_MAX_BODY_BYTES allows {most:,}")],
-        headers={"Connection": "close"},
     )

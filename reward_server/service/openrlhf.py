@@ -7,11 +7,12 @@ set had it (`prompts`). Checked against the package's own SingleTurnAgentExecuto
 import unicodedata
 from collections.abc import Mapping, Sequence
 from math import fsum
-from typing import Any
+from typing import Any, Literal
 
 from reward_server import wire
 from reward_server.decoding import JsonPath
 from reward_server.reward.spec import RewardSpec
+from reward_server.reward.stream_safe import stream_safe
 from reward_server.scoring import Fault, Scored
 from reward_server.service.limits import check_count, check_length
 from reward_server.service.problems import unprocessable
@@ -26,6 +27,7 @@ SHORTEST_TAIL = 32
 # Long suffixes are looked for by a long anchor, so that runs of white space do not cost a comparison per character.
 _LONG_CUT_PROMPT = 4_096
 
+_NORMAL_FORMS: tuple[Literal["NFC", "NFKC"], ...] = ("NFC", "NFKC")
 _PART_OF_A_CHARACTER = "\ufffd"
 
 
@@ -39,16 +41,17 @@ def find_completion(query: str, prompt: str) -> str:
     The query starts with the prompt, or, when a long prompt was cut on the left, with its longest fitting suffix of at
     least 32 characters; the cut may have left part of a character, which decodes to U+FFFD. Where decoding changed the
     prompt's text, the completion follows the first place at which the shortest tail ends that has 32 characters and is
-    unique in the prompt. Qwen's tokenizers put text into normal form C, so the prompt is tried in that form too, and a
-    tail must be unique in both. Never searched from the end: a model that writes the template's markers itself must
-    not move the split.
+    unique in the prompt. Qwen's tokenizers put text into normal form C, others into KC, so the prompt is tried in these
+    forms too, and a tail must be unique in all. Never searched from the end: a model that writes the template's markers
+    itself must not move the split.
     """
     if query.startswith(prompt):
         return query[len(prompt) :]
-    normalized = unicodedata.normalize("NFC", prompt)
-    if query.startswith(normalized):
-        return query[len(normalized) :]
-    forms = (prompt,) if normalized == prompt else (prompt, normalized)
+    safe = stream_safe(prompt)
+    forms = list(dict.fromkeys((prompt, *(unicodedata.normalize(name, safe) for name in _NORMAL_FORMS))))
+    for form in forms[1:]:
+        if query.startswith(form):
+            return query[len(form) :]
     whole = query.lstrip(_PART_OF_A_CHARACTER)
     for form in forms:
         if length := _cut_prompt_length(whole, form):
@@ -126,7 +129,7 @@ def _means(scored: Sequence[Scored], spec: RewardSpec) -> dict[str, float]:
 
 def _cut_prompt_length(query: str, prompt: str) -> int:
     """How much of the prompt's end the query starts with, short of all of it; 0 for less than 32 characters."""
-    for least, most in ((_LONG_CUT_PROMPT, len(prompt)), (SHORTEST_TAIL, _LONG_CUT_PROMPT)):
+    for least, most, tries in ((_LONG_CUT_PROMPT, len(prompt), 256), (SHORTEST_TAIL, _LONG_CUT_PROMPT, 4_096)):
         anchor = query[:least]
         if len(anchor) < least:
             continue
@@ -137,7 +140,7 @@ def _cut_prompt_length(query: str, prompt: str) -> int:
                 return len(prompt) - position
             position = prompt.find(anchor, position + 1)
             comparisons += 1
-            if comparisons > _LONG_CUT_PROMPT:
+            if comparisons > tries:
                 raise NoCompletionError(
                     "the prompt repeats itself so much that it cannot be told where the query's cut lies in it"
                 )

@@ -16,10 +16,13 @@ from reward_server.service import native, openrlhf
 from reward_server.service.auth import check_key
 from reward_server.service.dialect import Dialect
 from reward_server.service.limits import read_body
-from reward_server.service.problems import Problem, unprocessable
+from reward_server.service.problems import Problem, shorten, unprocessable
 from reward_server.service.state import ServerState
 
 router = APIRouter()
+
+_LONGEST_RUN_ID = 128
+"""Characters of a run's name that metrics keep."""
 
 _PARAMETERS = ("spec", "digest", "run")
 """What a URL may say, for trainers that can choose nothing else."""
@@ -35,8 +38,19 @@ async def score(request: Request) -> Response:
     """
     state = _authorized(request)
     scorer = _chosen_scorer(request, state)
-    message = _decode(await read_body(request, state.settings.max_body_bytes))
-    dialect = _dialect(message)
+    try:
+        message = _decode(await read_body(request, state.settings.max_body_bytes))
+        dialect = _dialect(message)
+        answer = await _score(message, dialect, scorer, state, _run_id(request))
+    except Problem as problem:
+        problem.headers["ETag"] = _etag(scorer.spec)
+        raise
+    return _json(answer, scorer.spec)
+
+
+async def _score(
+    message: dict[str, Any], dialect: Dialect, scorer: Scorer, state: ServerState, run: str
+) -> Mapping[str, object]:
     dialect.check_size(message, state.settings)
     rollouts = dialect.to_rollouts(_validate(dialect, message), state.settings)
     try:
@@ -45,8 +59,8 @@ async def score(request: Request) -> Response:
         faults = [(pointer(dialect.locate(fault)), fault.reason) for fault in error.faults]
         kind = "bad-label" if error.faults[0].path[0] == "label" else "bad-certainty"
         raise unprocessable(kind, *faults) from None
-    state.metrics.record(scored, scorer.spec, dialect.name, _run_id(request))
-    return _json(dialect.reply(rollouts, scored, scorer.spec), scorer.spec)
+    state.metrics.record(scored, scorer.spec, dialect.name, run)
+    return dialect.reply(rollouts, scored, scorer.spec)
 
 
 @router.get("/specs", operation_id="list_specs")
@@ -126,8 +140,8 @@ def _chosen_scorer(request: Request, state: ServerState) -> Scorer:
                 HTTPStatus.PRECONDITION_FAILED,
                 "another-spec",
                 [(where, f"the request wants {wanted}, but spec {scorer.spec.name!r} with {digest} would score it")],
-                headers={"ETag": f'"{digest}"'},
-                members={"wanted": wanted, "spec": {"name": scorer.spec.name, "digest": digest}},
+                headers={"ETag": _etag(scorer.spec)},
+                members={"wanted": shorten(wanted), "spec": {"name": scorer.spec.name, "digest": digest}},
             )
     return scorer
 
@@ -183,7 +197,11 @@ def _validate(dialect: Dialect, message: dict[str, Any]) -> Any:
 
 
 def _run_id(request: Request) -> str:
-    return request.headers.get("x-run-id") or request.query_params.get("run", "")
+    return (request.headers.get("x-run-id") or request.query_params.get("run", ""))[:_LONGEST_RUN_ID]
+
+
+def _etag(spec: RewardSpec) -> str:
+    return f'"{spec.digest}"'
 
 
 def _summary(spec: RewardSpec, default: RewardSpec) -> dict[str, object]:
@@ -198,4 +216,4 @@ def _summary(spec: RewardSpec, default: RewardSpec) -> dict[str, object]:
 
 def _json(answer: Mapping[str, object], spec: RewardSpec) -> Response:
     """An answer whose ETag says which spec scored."""
-    return Response(orjson.dumps(answer), headers={"ETag": f'"{spec.digest}"'}, media_type="application/json")
+    return Response(orjson.dumps(answer), headers={"ETag": _etag(spec)}, media_type="application/json")

@@ -324,3 +324,22 @@ def test_a_line_of_300_megabytes_is_named_and_the_next_one_scored(tmp_path: Path
     assert list(complaints(done)) == [2]
     assert "268,435,456 bytes" in complaints(done)[2]
     assert [line["line"] for line in results(tmp_path / "out.jsonl")] == [1, 3]
+
+
+def test_results_appear_under_their_name_only_once_they_are_whole(tmp_path: Path) -> None:
+    (tmp_path / "out.jsonl").write_text("from an earlier run")
+    process = subprocess.Popen(
+        [*COMMAND, "score", "-", *PLAIN, "--out", str(tmp_path / "out.jsonl")],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    assert process.stdin is not None
+    process.stdin.write((GOOD + b"\n") * 1_000)
+    process.stdin.flush()
+    while not (tmp_path / "out.jsonl.part").exists():
+        pass
+    process.terminate()
+    process.wait(timeout=60)
+    process.stdin.close()
+    assert (tmp_path / "out.jsonl").read_text() == "from an earlier run"

@@ -185,5 +185,21 @@ def test_a_spec_with_brackets_in_its_names_is_shown_as_it_is_called(tmp_path: Pa
     spec.write_text('name = "team[red]"\ndescription = "[blue]"\n[actions."[bold]"]\n')
     shown = run("spec", "show", spec).stdout
     compared = run("spec", "diff", "shop-r1", spec).stdout
-    assert [name for name in ("team[red]", "[blue]", "actions.[bold].type") if name not in shown] == []
-    assert [name for name in ("team[red]", "actions.[bold].type") if name not in compared] == []
+    assert [name for name in ("team[red]", "[blue]", 'actions."[bold]".type') if name not in shown] == []
+    assert [name for name in ("team[red]", 'actions."[bold]".type') if name not in compared] == []
+
+
+def test_names_with_dots_are_told_apart_in_a_comparison(tmp_path: Path) -> None:
+    for name, value in (("one", 1.0), ("two", 999.0)):
+        one = f'[actions.a.fields]\n"b.fields.c" = {{ value = {value} }}\n'
+        other = '["actions"."a.fields.b".fields]\nc = { value = 5.0 }\n'
+        (tmp_path / f"{name}.toml").write_text(f'name = "{name}"\n{one}{other}')
+    found = differences(tmp_path / "diff.json", tmp_path / "one.toml", tmp_path / "two.toml")
+    assert found == {'actions.a.fields."b.fields.c".value': (1.0, 999.0)}
+
+
+@pytest.mark.parametrize("content", ["n = " + "9" * 5_000, "a = " + "[" * 5_000])
+def test_toml_that_python_cannot_hold_is_wrong_usage(content: str, tmp_path: Path) -> None:
+    (tmp_path / "odd.toml").write_text(content)
+    done = run("spec", "show", tmp_path / "odd.toml")
+    assert (done.returncode, "Traceback" in done.stderr) == (WRONG_USAGE, False)

@@ -47,6 +47,7 @@ def test_what_else_a_label_says_is_kept_beside_the_action() -> None:
         ({"type": "click", "name": 5}, ("name",), "not a number"),
         ({"type": "type_and_submit", "name": "search", "text": ["a"]}, ("text",), "not an array"),
         ({"action": "terminate"}, ("action",), "not a string"),
+        ({"type": "click", "name": "a", "action": {"type": "terminate"}}, (), "both a type and an action"),
         ({"action": {"type": "hover"}}, ("action", "type"), "hover"),
         ({"type": "click", "name": "x" * (MAX_LABEL_FIELD + 1)}, ("name",), "at most 65,536"),
     ],

@@ -36,9 +36,11 @@ def test_the_parts_of_every_example_add_up_to_its_terms(preset: str, examples: P
     for line in examples.read_text(encoding="utf-8").splitlines():
         rollout = json.loads(line)
         target = prepare(read_label(rollout["label"], spec.action_space), spec)
-        card = score(parse(rollout["completion"], spec), target, 9.5)
+        outcome = parse(rollout["completion"], spec)
+        certainty = 9.5 if isinstance(outcome, Completion) and outcome.rationale else 0.0
+        card = score(outcome, target, certainty)
         sums: dict[str, float] = defaultdict(float)
-        for part in explained(rollout["completion"], rollout["label"], spec, 9.5):
+        for part in explained(rollout["completion"], rollout["label"], spec, certainty):
             assert part.earned is not None
             sums[part.term] += part.earned
             assert part.why
@@ -78,6 +80,13 @@ def test_an_unknown_certainty_is_shown_as_unknown() -> None:
     earned = [(line.term, line.earned) for line in lines]
     assert earned == [("format", 0.5), ("certainty", None), ("type", 0.3), ("attribute", 0), ("value", 0)]
     assert lines[-1].why == "nothing in a terminate earns it under this spec"
+
+
+def test_an_empty_rationale_has_no_certainty_whatever_is_said_of_it() -> None:
+    completion = '{"rationale": "", "action": {"type": "terminate"}}'
+    for certainty in (None, 9.0):
+        line = explained(completion, {"type": "terminate"}, load_preset("shop-r1"), certainty)[1]
+        assert (line.term, line.earned, line.why) == ("certainty", 0, "an empty rationale has certainty 0")
 
 
 def test_a_threshold_that_may_be_reached_is_explained_as_such() -> None:

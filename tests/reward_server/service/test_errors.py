@@ -257,3 +257,25 @@ def test_a_field_named_like_a_models_text_is_still_the_callers_inside_a_label(tm
         assert finder.post(json=batch({"completion": said(label), "label": label})).json()["rewards"] == [1.5]
         body = b'{"rollouts": [{"completion": "x", "label": {"type": "find", "query": "\\ud800"}}]}'
         assert_refused(finder.post(content=body), 422, "bad-json", "/rollouts/0/label/query")
+
+
+def test_a_wall_of_combining_marks_does_not_freeze_the_server(server: Server) -> None:
+    wall = "a" + "\u0301" * 200_000 + "\u0323" * 200_000
+    message = {"query": ["x"], "prompts": [wall], "labels": [TERMINATE]}
+    assert_refused(server.post(json=message), 422, "no-completion", "/query/0")
+    assert_still_scores(server)
+
+
+def test_a_refusal_says_which_spec_would_have_scored(server: Server) -> None:
+    digest = server.get("/version").json()["spec"]["digest"]
+    assert server.post(content=b"not JSON").headers["etag"] == f'"{digest}"'
+
+
+def test_a_path_with_a_slash_too_many_is_no_redirect(server: Server) -> None:
+    assert_refused(server.post("/score/", json={}), 404, "not-found", "")
+
+
+def test_a_wrong_digest_is_not_repeated_in_full(server: Server) -> None:
+    response = server.post("/score", params={"digest": "x" * 50_000}, json={})
+    assert response.status_code == 412
+    assert len(response.content) < 5_000
