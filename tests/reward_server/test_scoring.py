@@ -83,3 +83,9 @@ def test_a_spec_whose_certainty_nobody_can_tell_is_refused_before_anything_is_sc
 ) -> None:
     with pytest.raises(ConfigurationError, match=preset):
         Scorer(load_preset(preset), source)
+
+
+def test_a_label_that_json_has_no_word_for_is_refused_like_any_other() -> None:
+    ((index, path, reason),) = faults(plain, rollout(label={"type": {1, 2}}))
+    assert (index, path) == (0, ("label", "type"))
+    assert "a string" in reason

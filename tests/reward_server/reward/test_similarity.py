@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rouge_score import rouge_scorer
 
-from reward_server.reward.similarity import Threshold, Tokenizer, credited_rouge_l, rouge_l, tokenize
+from reward_server.reward.similarity import _WORD_BREAKS, Threshold, Tokenizer, credited_rouge_l, rouge_l, tokenize
 
 PEER = rouge_scorer.RougeScorer(["rougeL"], use_stemmer=False)
 THREE_QUARTERS = Threshold.from_decimal(0.75, strict=True)
@@ -127,3 +127,10 @@ def test_long_texts_compare_as_short_ones_do() -> None:
     words = [f"w{random.Random(7).randrange(50)}" for _ in range(5_000)]
     assert similarity(" ".join(words), " ".join(words)) == 1
     assert similarity(" ".join(words[:3_000]), " ".join(words)) == Fraction(3, 4)
+
+
+def test_the_unicode_tokenizer_remembers_a_bounded_number_of_characters() -> None:
+    every_han_character = "".join(map(chr, range(0x20000, 0x2A6E0)))
+    assert len(tokenize(every_han_character, "unicode")) == 0x2A6E0 - 0x20000
+    assert tokenize("降噪 pro", "unicode") == ["降".encode(), "噪".encode(), b"pro"]
+    assert len(_WORD_BREAKS) <= 20_000

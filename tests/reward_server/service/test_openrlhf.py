@@ -261,3 +261,18 @@ def test_a_prompt_that_repeats_itself_without_end_is_refused_in_time(server: Ser
     assert_refused(
         ask(server, "ab" * 20_000 + said(CLICK), "ab" * 60_000 + "c", CLICK), 422, "no-completion", "/query/0"
     )
+
+
+@pytest.mark.parametrize(
+    ("decoded", "prompt"),
+    [
+        ("un caf\u00e9\n", "un cafe\u0301\n"),
+        ("価格:500円\nAction:", "価格：５００円\nAction:"),
+        ("\ufffd" + PROMPT[-200:], "é" * 300 + PROMPT[-200:]),
+        (PROMPT[-31:], PROMPT[-31:]),
+    ],
+)
+def test_a_prompt_in_a_normal_form_or_cut_inside_a_character_is_found(
+    decoded: str, prompt: str, server: Server
+) -> None:
+    assert ask(server, decoded + said(TERMINATE), prompt).json()["rewards"] == pytest.approx([0.8])
