@@ -7,13 +7,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from reward_server.cli.common import JsonOption, SpecOption, printable, standard_input, the_spec, write_json
 from reward_server.reward.action import LabelError, read_label
 from reward_server.reward.completion import Completion, InvalidError, read
 from reward_server.reward.explain import Line
 from reward_server.reward.explain import explain as explain_reward
 from reward_server.reward.score import prepare
 from reward_server.reward.spec import RewardSpec
+from reward_server.terminal import JsonOption, SpecOption, printable, standard_input, the_spec, write_json
 
 
 def explain(

@@ -1,34 +1,34 @@
 """`reward-server score`."""
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from reward_server.certainty.sources import create_source
-from reward_server.cli.common import (
-    BAD_INPUT,
-    JsonOption,
-    SpecOption,
-    as_json,
-    output_file,
-    printable,
-    standard_input,
-    the_spec,
-)
 from reward_server.cli.summary import Summary
 from reward_server.reward.spec import RewardSpec
 from reward_server.rollout_files import BadLine, ScoredLine, score_lines
 from reward_server.scoring import ConfigurationError, Scorer
+from reward_server.terminal import (
+    BAD_INPUT,
+    STDIN,
+    JsonOption,
+    SpecOption,
+    as_json,
+    byte_progress,
+    input_file,
+    keep_the_input,
+    output_file,
+    printable,
+    size_of,
+    the_spec,
+)
 
 _SHOWN_BAD_LINES = 20
 _LINES_PER_UPDATE = 256
-_STDIN = Path("-")
 
 
 def score(
@@ -45,10 +45,14 @@ def score(
     summary = Summary()
     bad: list[BadLine] = []
     bad_count = 0
-    with _source(file) as source:
-        _keep_the_input(source, out, json_file)
-        with output_file(out, "--out") as results, output_file(json_file, "--json") as figures, _progress() as progress:
-            task = progress.add_task("", total=None if file == _STDIN else os.fstat(source.fileno()).st_size)
+    with input_file(file) as source:
+        keep_the_input(source, {"--out": out, "--json": json_file})
+        with (
+            output_file(out, "--out") as results,
+            output_file(json_file, "--json") as figures,
+            byte_progress("scoring") as progress,
+        ):
+            task = progress.add_task("", total=size_of(source))
             for item in _readable(score_lines(source, scorer), file):
                 if item.line % _LINES_PER_UPDATE == 0:
                     progress.update(task, completed=item.end)
@@ -63,7 +67,7 @@ def score(
             if figures is not None:
                 figures.write(as_json(_figures(summary, scorer.spec, bad, bad_count)))
     _print(summary, scorer.spec)
-    _complain("standard input" if file == _STDIN else str(file), bad, bad_count)
+    _complain("standard input" if file == STDIN else str(file), bad, bad_count)
     if bad_count:
         raise typer.Exit(BAD_INPUT)
 
@@ -103,37 +107,9 @@ def _complain(file: str, bad: list[BadLine], count: int) -> None:
         console.print(f"  and {count - len(bad):,} more")
 
 
-@contextmanager
-def _source(file: Path) -> Iterator[BinaryIO]:
-    if file == _STDIN:
-        yield standard_input()
-        return
-    try:
-        opened = file.open("rb")
-    except OSError as error:
-        raise typer.BadParameter(f"{file}: {error.strerror}") from None
-    with opened:
-        yield opened
-
-
 def _readable(items: Iterator[ScoredLine | BadLine], file: Path) -> Iterator[ScoredLine | BadLine]:
     """The items; a file that fails in mid-read is told from an output that does."""
     try:
         yield from items
     except OSError as error:
         raise typer.BadParameter(f"{file}: {error.strerror}") from None
-
-
-def _keep_the_input(source: BinaryIO, out: Path | None, json_file: Path | None) -> None:
-    """Raise typer.BadParameter where an output would overwrite the input, or the other output."""
-    for option, path in (("--out", out), ("--json", json_file)):
-        if path is not None and path.is_file() and os.path.samestat(path.stat(), os.fstat(source.fileno())):
-            raise typer.BadParameter(f"{path} is the file being read", param_hint=option)
-    if out is not None and json_file is not None and os.path.realpath(out) == os.path.realpath(json_file):
-        raise typer.BadParameter(f"{out} is already taken by --out", param_hint="--json")
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    columns = (BarColumn(), DownloadColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(TextColumn("scoring"), *columns, console=console, transient=True, disable=not console.is_terminal)

@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from reward_server.cli.common import JsonOption, printable, the_spec, write_json
 from reward_server.reward.spec import load_preset, preset_names
+from reward_server.terminal import JsonOption, printable, the_spec, write_json
 
 spec_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="List, show and compare reward specs.")
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from rich.table import Table
 
-from reward_server.cli.common import printable
 from reward_server.reward.score import Terms
 from reward_server.scoring import Scored
+from reward_server.terminal import printable
 
 _SHARES = {"valid": "valid", "type_match": "right type", "exact_match": "exact match"}
 

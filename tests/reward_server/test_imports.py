@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 FLOORS = (
     {"reward_server.cli", "reward_server.__main__"},
     {"reward_server.service", "trainer"},
-    {"reward_server.scoring", "reward_server.rollout_files", "reward_server.client"},
+    {"reward_server.scoring", "reward_server.rollout_files", "reward_server.client", "reward_server.terminal"},
     {
         "reward_server.reward",
         "reward_server.certainty",

@@ -1,14 +1,17 @@
-"""What the commands share: options, exit statuses, errors, and the machine-readable result."""
+"""What the commands of both packages share: options, files in and out, progress, the machine-readable result."""
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import orjson
 import typer
+from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from reward_server.reward.spec import RewardSpec, SpecError
 from reward_server.specs import find_spec
@@ -33,12 +36,58 @@ def the_spec(name_or_file: str) -> RewardSpec:
         raise typer.BadParameter(printable(str(error))) from None
 
 
+STDIN = Path("-")
+"""What a user writes in place of a file to have standard input read."""
+
+
 def standard_input() -> BinaryIO:
     """Standard input as bytes. Raises typer.BadParameter when it is closed."""
     stream = sys.stdin
     if stream is None:
         raise typer.BadParameter("standard input is closed")
     return stream.buffer
+
+
+@contextmanager
+def input_file(file: Path) -> Iterator[BinaryIO]:
+    """The file, or standard input for `-`, opened for reading bytes. Raises typer.BadParameter naming it."""
+    if file == STDIN:
+        yield standard_input()
+        return
+    try:
+        opened = file.open("rb")
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}") from None
+    with opened:
+        yield opened
+
+
+def size_of(source: BinaryIO) -> int | None:
+    """Bytes of an opened file; None where that is not known in advance, as for a pipe."""
+    try:
+        return os.fstat(source.fileno()).st_size or None
+    except OSError:
+        return None
+
+
+def keep_the_input(source: BinaryIO, outputs: Mapping[str, Path | None]) -> None:
+    """Raise typer.BadParameter where an output, by option, would overwrite the input or another output."""
+    taken: dict[str, str] = {}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        if path.is_file() and os.path.samestat(path.stat(), os.fstat(source.fileno())):
+            raise typer.BadParameter(f"{path} is the file being read", param_hint=option)
+        other = taken.setdefault(os.path.realpath(path), option)
+        if other != option:
+            raise typer.BadParameter(f"{path} is already taken by {other}", param_hint=option)
+
+
+def byte_progress(doing: str) -> Progress:
+    """A progress bar over bytes read, on standard error; silent where that is no terminal."""
+    console = Console(stderr=True)
+    columns = (BarColumn(), DownloadColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(TextColumn(doing), *columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextmanager
