@@ -19,6 +19,7 @@ MAX_DEPTH = 1024
 JsonPath = tuple[str | int, ...]
 
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+_NOT_UNICODE = "not valid Unicode: half of a surrogate pair, or bytes that are not UTF-8"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -31,8 +32,12 @@ class DecodeError(ValueError):
         self.reason = reason
 
 
+class EncodingError(DecodeError):
+    """JSON whose texts are not Unicode: half a surrogate pair, or bytes that are not UTF-8."""
+
+
 def decode(body: bytes) -> Any:
-    """The JSON value in `body`: a request in either dialect, or one rollout. Raises DecodeError.
+    """The JSON value in `body`: a request in either dialect, one rollout, or one session. Raises DecodeError.
 
     Half surrogate pairs and bytes that are not UTF-8 are let through where a model's text stands, and only there: in
     the `completion` of a rollout, and in OpenRLHF's `query`.
@@ -41,8 +46,8 @@ def decode(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         value = _decode_leniently(body)
-    for path, fault in _faults(value):
-        raise DecodeError(pointer(path), fault)
+    for path, fault, error in _faults(value):
+        raise error(pointer(path), fault)
     return value
 
 
@@ -85,18 +90,18 @@ class _Place:
         return tuple(reversed(keys))
 
 
-def _faults(value: Any) -> Iterator[tuple[JsonPath, str]]:
-    """What no caller may send, with its place; in no particular order."""
+def _faults(value: Any) -> Iterator[tuple[JsonPath, str, type[DecodeError]]]:
+    """What no caller may send, with its place and its kind; in no particular order."""
     stack: list[tuple[_Place | None, Any]] = [(None, value)]
     while stack:
         place, item = stack.pop()
         depth = place.depth + 1 if place else 1
         if isinstance(item, dict | list) and depth > MAX_DEPTH:
-            yield (), _TOO_DEEP
+            yield (), _TOO_DEEP, DecodeError
         elif isinstance(item, dict):
             for key, inner in item.items():
                 if _SURROGATE.search(key):
-                    yield _path(place), "a key is not valid Unicode"
+                    yield _path(place), "a key is not valid Unicode", EncodingError
                 if not _is_sound(inner):
                     stack.append((_Place(place, key, depth), inner))
         elif isinstance(item, list):
@@ -104,9 +109,9 @@ def _faults(value: Any) -> Iterator[tuple[JsonPath, str]]:
                 (_Place(place, index, depth), inner) for index, inner in enumerate(item) if not _is_sound(inner)
             )
         elif isinstance(item, float):
-            yield _path(place), "not a finite number"
+            yield _path(place), "not a finite number", DecodeError
         elif isinstance(item, str) and not _is_model_text(_path(place)):
-            yield _path(place), "not valid Unicode: half of a surrogate pair, or bytes that are not UTF-8"
+            yield _path(place), _NOT_UNICODE, EncodingError
 
 
 def _is_sound(item: Any) -> bool:

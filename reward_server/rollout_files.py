@@ -1,7 +1,6 @@
 """Rollout files: JSON lines of `wire.Rollout`, read and scored in a stream, so that size costs no memory."""
 
 import asyncio
-from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -11,14 +10,11 @@ from pydantic import ValidationError
 
 from reward_server import wire
 from reward_server.decoding import DecodeError, decode, pointer
+from reward_server.json_lines import json_lines, too_long
 from reward_server.scoring import BatchError, Scored, Scorer, to_wire
-
-LONGEST_LINE = 256 * 2**20
-"""Bytes of one line, above which it counts as bad instead of being read into memory."""
 
 _CHUNK_LINES = 256
 _CHUNK_BYTES = 32 * 2**20
-_SKIPPED_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,32 +82,14 @@ def _score(lines: list[_Parsed], scorer: Scorer) -> dict[int, ScoredLine | BadLi
 def _chunks(file: BinaryIO) -> Iterator[list[_Parsed | BadLine]]:
     """The file's lines, read some at a time."""
     chunk: list[_Parsed | BadLine] = []
-    start = end = 0
-    for number, (line, length) in enumerate(_lines(file), 1):
-        end += length
-        if number == 1 and line is not None:
-            line = line.removeprefix(BOM_UTF8)
-        if line is None:
-            chunk.append(BadLine(number, end, "", f"longer than {LONGEST_LINE:,} bytes"))
-        elif line.strip():
-            chunk.append(_parse(number, end, line))
+    start = 0
+    for number, end, line in json_lines(file):
+        chunk.append(BadLine(number, end, "", too_long()) if line is None else _parse(number, end, line))
         if len(chunk) >= _CHUNK_LINES or end - start >= _CHUNK_BYTES:
             yield chunk
             chunk, start = [], end
     if chunk:
         yield chunk
-
-
-def _lines(file: BinaryIO) -> Iterator[tuple[bytes | None, int]]:
-    """Each line with its length in bytes; None in place of a line that is too long to hold."""
-    while line := file.readline(LONGEST_LINE + 1):
-        length = len(line)
-        if length <= LONGEST_LINE:
-            yield line, length
-            continue
-        while not line.endswith(b"\n") and (line := file.readline(_SKIPPED_BYTES)):
-            length += len(line)
-        yield None, length
 
 
 def _parse(number: int, end: int, line: bytes) -> _Parsed | BadLine:

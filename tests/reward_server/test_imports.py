@@ -21,6 +21,7 @@ FLOORS = (
         "reward_server.certainty",
         "reward_server.wire",
         "reward_server.decoding",
+        "reward_server.json_lines",
         "reward_server.specs",
         "reward_server.settings",
     },

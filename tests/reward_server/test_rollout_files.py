@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reward_server import rollout_files, wire
+from reward_server import json_lines, wire
 from reward_server.certainty.rollout import RolloutSource
 from reward_server.reward.spec import load_preset
 from reward_server.rollout_files import BadLine, ScoredLine, score_lines
@@ -123,7 +123,7 @@ def test_only_a_part_of_the_file_is_read_ahead(filler: bytes) -> None:
 def test_a_line_over_the_limit_is_bad_and_nothing_else_is(
     excess: int, tail: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollout_files, "LONGEST_LINE", 1_000)
+    monkeypatch.setattr(json_lines, "LONGEST_LINE", 1_000)
     long = line(prompt="x" * (1_000 + excess - len(line(prompt=""))))
     content = GOOD + b"\n" + long + tail
     outcomes = scored(content)
@@ -135,7 +135,7 @@ def test_a_line_over_the_limit_is_bad_and_nothing_else_is(
 
 
 def test_a_line_of_just_the_limit_is_scored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rollout_files, "LONGEST_LINE", 1_000)
+    monkeypatch.setattr(json_lines, "LONGEST_LINE", 1_000)
     content = line(prompt="x" * (999 - len(line(prompt="")))) + b"\n"
     assert len(content) == 1_000
     assert [type(item) for item in scored(content + content)] == [ScoredLine, ScoredLine]
