@@ -39,5 +39,7 @@ def json_lines(file: BinaryIO) -> Iterator[RawLine]:
             continue
         if number == 1:
             content = content.removeprefix(BOM_UTF8)
-        if content.strip():
+        # Without its end, so that an error at the end of the line is not told as one on a second line.
+        content = content.rstrip()
+        if content:
             yield RawLine(number, end, content)

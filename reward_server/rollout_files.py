@@ -53,9 +53,14 @@ class _Parsed(Line):
     rollout: wire.Rollout
 
 
-def score_lines(file: BinaryIO, scorer: Scorer) -> Iterator[ScoredLine | BadLine]:
-    """Score a rollout file line by line, in order; blank lines do not count. Reads a bounded part of it at a time."""
-    for chunk in _chunks(file):
+def score_lines(
+    file: BinaryIO, scorer: Scorer, row: type[wire.Rollout] = wire.Rollout
+) -> Iterator[ScoredLine | BadLine]:
+    """Score a rollout file line by line, in order; blank lines do not count. Reads a bounded part of it at a time.
+
+    Rollouts come as `row`s, for who needs more of a line than scoring does.
+    """
+    for chunk in _chunks(file, row):
         outcomes = _score([item for item in chunk if isinstance(item, _Parsed)], scorer)
         for item in chunk:
             yield outcomes[item.line] if isinstance(item, _Parsed) else item
@@ -79,12 +84,12 @@ def _score(lines: list[_Parsed], scorer: Scorer) -> dict[int, ScoredLine | BadLi
     return outcomes
 
 
-def _chunks(file: BinaryIO) -> Iterator[list[_Parsed | BadLine]]:
+def _chunks(file: BinaryIO, row: type[wire.Rollout]) -> Iterator[list[_Parsed | BadLine]]:
     """The file's lines, read some at a time."""
     chunk: list[_Parsed | BadLine] = []
     start = 0
     for number, end, line in json_lines(file):
-        chunk.append(BadLine(number, end, "", too_long()) if line is None else _parse(number, end, line))
+        chunk.append(BadLine(number, end, "", too_long()) if line is None else _parse(number, end, line, row))
         if len(chunk) >= _CHUNK_LINES or end - start >= _CHUNK_BYTES:
             yield chunk
             chunk, start = [], end
@@ -92,12 +97,12 @@ def _chunks(file: BinaryIO) -> Iterator[list[_Parsed | BadLine]]:
         yield chunk
 
 
-def _parse(number: int, end: int, line: bytes) -> _Parsed | BadLine:
+def _parse(number: int, end: int, line: bytes, row: type[wire.Rollout]) -> _Parsed | BadLine:
     try:
         value = decode(line)
         if not isinstance(value, dict):
             return BadLine(number, end, "", "a rollout is a JSON object")
-        return _Parsed(number, end, wire.Rollout.model_validate(value))
+        return _Parsed(number, end, row.model_validate(value))
     except DecodeError as error:
         return BadLine(number, end, error.pointer, error.reason)
     except ValidationError as error:

@@ -94,17 +94,21 @@ def byte_progress(doing: str) -> Progress:
 def output_file(file: Path | None, option: str) -> Iterator[BinaryIO | None]:
     """The file an option names, opened for writing; None without the option. Raises typer.BadParameter naming it.
 
-    A file appears under its name only once it is whole; until then it is `NAME.part`.
+    A file appears under its name only once it is whole; until then it is `NAME.part`, which goes if the command fails.
     """
     if file is None:
         yield None
         return
     part = file.with_name(f"{file.name}.part") if file.is_file() or not file.exists() else file
     try:
-        with part.open("wb") as opened:
-            yield opened
-        if part != file:
-            part.replace(file)
+        try:
+            with part.open("wb") as opened:
+                yield opened
+            if part != file:
+                part.replace(file)
+        finally:
+            if part != file:
+                part.unlink(missing_ok=True)
     except OSError as error:
         raise typer.BadParameter(f"{file}: {error.strerror}", param_hint=option) from None
 
