@@ -1,0 +1,1 @@
+"""Shopping sessions: what they are, where they come from, and what a policy is trained on."""
