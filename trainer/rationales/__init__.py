@@ -1,0 +1,1 @@
+"""Why shoppers did what they did: missing rationales, written by a model behind an OpenAI-compatible endpoint."""
