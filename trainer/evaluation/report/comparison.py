@@ -1,0 +1,161 @@
+"""The part of a report on several runs that compares them with the first."""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import takewhile
+
+from trainer.evaluation.report.headlines import SHORT_NAMES
+from trainer.evaluation.report.numbers import bounds, bracketed, from_to, p_value, said, shared, signed
+from trainer.evaluation.report.parts import (
+    Block,
+    Cell,
+    Code,
+    Column,
+    Paragraph,
+    Plot,
+    Points,
+    Prose,
+    Row,
+    Section,
+    Strong,
+    Table,
+)
+from trainer.evaluation.report.plots.differences import RunDifference, draw_differences
+from trainer.evaluation.report.summary import level
+from trainer.evaluation.result import COMPARED, Comparison, Difference, Evaluation, Runs
+from trainer.evaluation.sentences import FIGURE_NAMES, percent
+
+_MOST_IN_WORDS = 4
+
+
+def comparison_facts(runs: Runs) -> list[tuple[str, Prose]]:
+    """Which runs, and which of them the others are held against."""
+    reference = runs.runs[0]
+    counts = " / ".join(f"{count:,}" for count in dict.fromkeys(run.rollouts for run in runs.runs))
+    return [
+        ("Reference", (Code(reference.file),)),
+        *(("Run", (Code(run.file),)) for run in runs.runs[1:]),
+        ("Rollouts in each", (counts,)),
+        ("Reward spec", (Code(reference.spec.name),)),
+        ("Digest of the spec", (Code(reference.spec.digest),)),
+    ]
+
+
+def comparison_verdict(runs: Runs) -> Prose:
+    """How exact accuracy differs, in one sentence."""
+    pieces: list[str] = ["Exact accuracy is ", Strong(percent(runs.runs[0].exact_accuracy)), " in the reference"]
+    for run, comparison in zip(runs.runs[1:], runs.comparisons, strict=True):
+        exact = comparison.differences["exact_accuracy"]
+        pieces += [", ", Strong(percent(run.exact_accuracy)), " in ", Code(run.file), f" ({_in_words(exact)})"]
+    return (*pieces, ".")
+
+
+def comparison_cautions(runs: Runs) -> list[Block]:
+    """The warnings of every run, those that all share once; then the baselines that runs do not clearly beat."""
+    known: dict[Prose, list[str]] = {}
+    for warning, file in [(warning, run.file) for run in runs.runs for warning in run.warnings]:
+        known.setdefault((warning,), []).append(file)
+    for run in runs.runs:
+        if run.rivals:
+            known.setdefault(_rivals(run), []).append(run.file)
+    points = [_of_runs(words, files, len(runs.runs)) for words, files in known.items()]
+    return [Points(points)] if points else []
+
+
+def comparison_section(runs: Runs) -> Section:
+    """Plot and tables of the differences, and the figures side by side."""
+    blocks: list[Block] = [_plot(runs), _differences(runs), _side_by_side(runs), Paragraph((_method(runs),))]
+    return Section("comparison", "Comparison", blocks)
+
+
+def _of_runs(words: Prose, files: Sequence[str], runs: int) -> Prose:
+    return ("Every run: ", *words) if len(files) == runs else (*_listed(files), ": ", *words)
+
+
+def _rivals(run: Evaluation) -> Prose:
+    names = list(dict.fromkeys(rival.baseline for rival in run.rivals))
+    return ("Not clearly beaten, on one headline figure or more: ", *_listed(names), ".")
+
+
+def _listed(names: Sequence[str]) -> list[str]:
+    pieces: list[str] = []
+    for name in names:
+        pieces += [", ", Code(name)]
+    return pieces[1:]
+
+
+def _plot(runs: Runs) -> Plot:
+    names = _short_names([run.file for run in runs.runs])[1:]
+    figures = [(_capital(figure), _marks(figure, names, runs.comparisons)) for figure in COMPARED]
+    exact = [f"{each.file} {_in_words(each.differences['exact_accuracy'])}" for each in runs.comparisons]
+    more = f"; {len(exact) - _MOST_IN_WORDS} more" if len(exact) > _MOST_IN_WORDS else ""
+    in_words = f"Exact accuracy minus that of the reference: {'; '.join(exact[:_MOST_IN_WORDS])}{more}."
+    caption = "Right of the line is better than the reference. Where an interval includes 0, it may be chance."
+    return Plot("differences", in_words, caption, partial(draw_differences, figures))
+
+
+def _marks(figure: str, names: Sequence[str], comparisons: Sequence[Comparison]) -> list[RunDifference]:
+    found = [comparison.differences[figure] for comparison in comparisons]
+    return [RunDifference(n, each.difference, bounds(each.interval)) for n, each in zip(names, found, strict=True)]
+
+
+def _short_names(files: Sequence[str]) -> list[str]:
+    """The files without the folders that all of them lie in."""
+    paths = [file.split("/") for file in files]
+    shared_folders = takewhile(
+        lambda folders: len(set(folders)) == 1, zip(*(path[:-1] for path in paths), strict=False)
+    )
+    number_shared = len(list(shared_folders))
+    return ["/".join(path[number_shared:]) for path in paths]
+
+
+def _capital(figure: str) -> str:
+    name = FIGURE_NAMES[figure]
+    return name[0].upper() + name[1:]
+
+
+def _in_words(found: Difference) -> str:
+    ends = bounds(found.interval)
+    words = f"{signed(100 * found.difference)} points"
+    if ends is not None:
+        words += f", {from_to(ends)}"
+    return words if found.p_value is None else f"{words}, p {_equals(p_value(found.p_value))}"
+
+
+def _equals(shown: str) -> str:
+    return shown if shown.startswith("<") else f"= {shown}"
+
+
+def _differences(runs: Runs) -> Table:
+    columns = [Column(name, number=index > 1) for index, name in enumerate(("Run", "Figure", "Difference", "p"))]
+    rows = [
+        Row([said(Code(each.file)), said(FIGURE_NAMES[figure]), *_difference(each.differences[figure])])
+        for each in runs.comparisons
+        for figure in COMPARED
+    ]
+    return Table(f"Run minus reference, in points, with {level(runs.runs[0])} intervals", columns, rows)
+
+
+def _difference(found: Difference) -> tuple[Cell, Cell]:
+    return Cell((signed(100 * found.difference),), bracketed(found.interval)), said(p_value(found.p_value))
+
+
+def _side_by_side(runs: Runs) -> Table:
+    columns = [Column("Run", number=False), *(Column(SHORT_NAMES[figure]) for figure in COMPARED)]
+    rows = [
+        Row([said(Code(run.file)), *(shared(getattr(run, figure), run.intervals.get(figure)) for figure in COMPARED)])
+        for run in runs.runs
+    ]
+    return Table(f"The runs in percent, with {level(runs.runs[0])} intervals; the reference first", columns, rows)
+
+
+def _method(runs: Runs) -> str:
+    bootstrap = runs.runs[0].bootstrap
+    if bootstrap.reason is not None:
+        return f"There are no intervals: {bootstrap.reason}."
+    return (
+        f"Every resample draws the same {bootstrap.unit}s in a run as in the reference, so what makes a "
+        f"{bootstrap.unit} hard for both does not blur the difference. p is two-sided: twice the share of resampled "
+        f"differences on the rarer side of 0, and with {bootstrap.resamples:,} resamples never below "
+        f"{2 / (bootstrap.resamples + 1):.1g}. It is not corrected for comparing many runs or figures."
+    )

@@ -1,0 +1,33 @@
+"""A result -> its report, whatever it will be written as."""
+
+from trainer.evaluation.report.comparison import (
+    comparison_cautions,
+    comparison_facts,
+    comparison_section,
+    comparison_verdict,
+)
+from trainer.evaluation.report.headlines import headlines
+from trainer.evaluation.report.methods import methods
+from trainer.evaluation.report.parts import Code, Report
+from trainer.evaluation.report.rewards import mistakes, rewards, similarities
+from trainer.evaluation.report.summary import cautions, facts, verdict
+from trainer.evaluation.report.types import confusion, per_type
+from trainer.evaluation.result import Evaluation, Runs
+
+_SECTIONS = (headlines, per_type, confusion, rewards, similarities, mistakes, methods)
+
+
+def report_on(result: Evaluation | Runs) -> Report:
+    """Everything that the report says, in the order in which it does."""
+    if isinstance(result, Evaluation):
+        sections = [section(result) for section in _SECTIONS]
+        title = ("Evaluation of ", Code(result.file))
+        return Report(title, facts(result), verdict(result), cautions(result), sections)
+    return Report(
+        (f"Comparison of {len(result.runs)} runs",),
+        comparison_facts(result),
+        comparison_verdict(result),
+        comparison_cautions(result),
+        [comparison_section(result)],
+        [report_on(run) for run in result.runs],
+    )
