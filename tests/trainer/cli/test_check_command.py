@@ -1,13 +1,9 @@
-"""`shop-r1`, run as a user runs it: the installed command."""
+"""`shop-r1 check`, and the command tree around it."""
 
-import os
 import re
 import socket
-import subprocess
-import sysconfig
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -15,23 +11,10 @@ import pytest
 from reward_server import __version__
 from reward_server.reward.spec import load_preset
 from tests.servers import Server, running_server
+from tests.trainer.cli.commands import WRONG_USAGE, run
 
-COMMAND = Path(sysconfig.get_path("scripts"), "shop-r1")
 SPEC = load_preset("shop-r1-no-rationale")
-NOT_READY, WRONG_USAGE = 1, 2
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`shop-r1 …` in an environment without settings of its own, on a terminal of 80 columns."""
-    ours = ("SHOP_R1_", "REWARD_", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return subprocess.run(
-        [COMMAND, *arguments],
-        env={**clean, "COLUMNS": "80", **environment},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-    )
+NOT_READY = 1
 
 
 @pytest.fixture(scope="module")

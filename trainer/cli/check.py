@@ -1,4 +1,4 @@
-"""`shop-r1`: the trainer's side of the reward server."""
+"""`shop-r1 check`."""
 
 from typing import Annotated
 
@@ -6,21 +6,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from reward_server import __version__
 from trainer.preflight import PreflightError, check_server
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_show_locals=False)
 
-
-@app.callback(invoke_without_command=True)
-def main(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
-    """Train and evaluate LLMs that simulate online shoppers (Shop-R1, arXiv 2507.17842)."""
-    if version:
-        typer.echo(__version__)
-        raise typer.Exit
-
-
-@app.command(epilog="Example: `shop-r1 check http://127.0.0.1:8080`")
 def check(
     url: Annotated[str, typer.Argument(help="The reward server, or the whole URL a trainer is given.")],
     digest: Annotated[str | None, typer.Option("--digest", help="The spec digest that the run was made for.")] = None,

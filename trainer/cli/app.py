@@ -1,0 +1,44 @@
+"""The command tree."""
+
+import sys
+from io import TextIOWrapper
+from typing import Annotated
+
+import typer
+
+from reward_server import __version__
+from trainer.cli.check import check
+from trainer.cli.data import data_app
+from trainer.cli.evaluate import evaluate
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_show_locals=False)
+app.command(epilog="Example: `shop-r1 check http://127.0.0.1:8080`")(check)
+app.add_typer(data_app, name="data", epilog="Example: `shop-r1 data storefront sessions.jsonl`")
+app.command(epilog="Example: `shop-r1 evaluate rollouts.jsonl --report report.html`")(evaluate)
+
+
+_EXTRA = {"jinja2", "lxml", "matplotlib", "openai", "pyarrow", "tokenizers"}
+"""What the commands on data and evaluation need beside the core: the extra `data`."""
+
+
+def run() -> None:
+    """Run the command line; a library that is not installed is told as what to install."""
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] not in _EXTRA:
+            raise
+        typer.echo(f"this needs {error.name}, which comes with: pip install 'shop-r1[data]'", err=True)
+        raise SystemExit(1) from None
+
+
+@app.callback(invoke_without_command=True)
+def main(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    """Train and evaluate LLMs that simulate online shoppers (Shop-R1, arXiv 2507.17842)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that cannot show a character shows its number instead of failing.
+            stream.reconfigure(errors="backslashreplace")
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
