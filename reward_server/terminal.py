@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -34,6 +35,13 @@ def the_spec(name_or_file: str) -> RewardSpec:
         return find_spec(name_or_file)
     except SpecError as error:
         raise typer.BadParameter(printable(str(error))) from None
+
+
+def forgive_terminals() -> None:
+    """Let a terminal that cannot show a character show its number, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 STDIN = Path("-")

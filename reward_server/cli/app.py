@@ -1,7 +1,5 @@
 """The command tree."""
 
-import sys
-from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -11,6 +9,7 @@ from reward_server.cli.explain import explain
 from reward_server.cli.score import score
 from reward_server.cli.serve import serve
 from reward_server.cli.spec import spec_app
+from reward_server.terminal import forgive_terminals
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_show_locals=False)
 app.command("serve", epilog="Example: `reward-server serve --spec shop-r1-no-rationale --certainty none`")(serve)
@@ -25,10 +24,7 @@ app.add_typer(spec_app, name="spec", epilog="Example: `reward-server spec list`"
 @app.callback(invoke_without_command=True)
 def main(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     """Score rollouts of LLMs that simulate online shoppers with the reward of Shop-R1 (arXiv 2507.17842)."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            # A terminal that cannot show a character shows its number instead of failing.
-            stream.reconfigure(errors="backslashreplace")
+    forgive_terminals()
     if version:
         typer.echo(__version__)
         raise typer.Exit

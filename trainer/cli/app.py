@@ -1,12 +1,11 @@
 """The command tree."""
 
-import sys
-from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 
 from reward_server import __version__
+from reward_server.terminal import forgive_terminals
 from trainer.cli.check import check
 from trainer.cli.data import data_app
 from trainer.cli.evaluate import evaluate
@@ -35,10 +34,7 @@ def run() -> None:
 @app.callback(invoke_without_command=True)
 def main(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     """Train and evaluate LLMs that simulate online shoppers (Shop-R1, arXiv 2507.17842)."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            # A terminal that cannot show a character shows its number instead of failing.
-            stream.reconfigure(errors="backslashreplace")
+    forgive_terminals()
     if version:
         typer.echo(__version__)
         raise typer.Exit

@@ -59,16 +59,20 @@ class Shown:
     """A session cut into the parts of a chat, each measured once however many chats it is in."""
 
     def __init__(
-        self, session: Session, actions: Sequence[Action], hidden: Set[int], layout: Layout, rationales: bool
+        self,
+        session: Session,
+        actions: Sequence[Action],
+        rationales: Sequence[str | None],
+        hidden: Set[int],
+        layout: Layout,
     ) -> None:
-        """`actions` are the steps' own, read; the pages of steps in `hidden` are never shown; `rationales` says whether
-        answers carry them."""
+        """`actions` and `rationales` are those of the steps, None where an answer shows no rationale; the pages of steps
+        in `hidden` are never shown."""
         self._layout = layout
         self._html = [None if index in hidden else step.html for index, step in enumerate(session.steps)]
         self._actions = [action_text(action.as_dict()) for action in actions]
         self._answers = [
-            answer_text(action.as_dict(), step.rationale if rationales else None)
-            for action, step in zip(actions, session.steps, strict=True)
+            answer_text(action.as_dict(), rationale) for action, rationale in zip(actions, rationales, strict=True)
         ]
         self._system = system_message(layout.space, session.persona if layout.persona else None, layout.style)
         self._earlier: dict[int, int] = {}

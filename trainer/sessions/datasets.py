@@ -4,7 +4,7 @@ SFT rows have `messages` (`--data.input_key messages --data.multiturn --data.app
 `prompt` and `label` (`--data.input_key prompt --data.label_key label --data.apply_chat_template`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -37,19 +37,18 @@ class Builder:
 
     layout: Layout
     rules: Rules
-    rationales: bool
-    """Whether answers in the chat carry their rationales. SFT needs them; the paper's RL has none."""
+    history_rationales: bool = False
+    """Whether RL shows the rationales of past turns, which the paper's has none of."""
     first_step: bool = False
     """Whether RL also asks for a session's first action, which the paper never does."""
 
     def sft(self, sessions: Iterable[SessionRow]) -> Iterator[BuiltRow]:
         """One row a session, or more where it does not fit the budget; every good step is learnt once."""
-        for found in sessions:
-            if isinstance(found, BadRow):
-                yield found
+        for steps in self._judged(sessions, learns=True):
+            if isinstance(steps, BadRow):
+                yield steps
                 continue
-            steps = _Steps.of(found, self)
-            yield from steps.bad
+            found = steps.found
             windows, left_out = steps.shown.session_windows([i for i in range(steps.count) if i not in steps.unfit])
             yield from (self._too_long(found, index) for index in left_out)
             for window in windows:
@@ -71,12 +70,11 @@ class Builder:
 
     def rl(self, sessions: Iterable[SessionRow]) -> Iterator[BuiltRow]:
         """One row a step: (context, next action)."""
-        for found in sessions:
-            if isinstance(found, BadRow):
-                yield found
+        for steps in self._judged(sessions, learns=False):
+            if isinstance(steps, BadRow):
+                yield steps
                 continue
-            steps = _Steps.of(found, self)
-            yield from steps.bad
+            found = steps.found
             for index in range(0 if self.first_step else 1, steps.count):
                 if index in steps.unfit:
                     continue
@@ -92,8 +90,8 @@ class Builder:
                         "user": found.session.user,
                         "step": index + 1,
                         "prompt": steps.shown.messages(window, with_answer=False),
-                        "label": _label_text(found.session.steps[index]),
-                        "last_action": action_text(steps.actions[index - 1].as_dict()) if index else None,
+                        "label": steps.label_text(index),
+                        "last_action": steps.label_text(index - 1) if index else None,
                         "length": window.length,
                         "pages_dropped": dropped,
                     },
@@ -101,6 +99,16 @@ class Builder:
                     window.last - window.first + 1,
                     dropped,
                 )
+
+    def _judged(self, sessions: Iterable[SessionRow], learns: bool) -> Iterator["_Steps | BadRow"]:
+        """Each session's steps, after what is wrong with them; `learns` says whether rationales are to be learnt."""
+        for found in sessions:
+            if isinstance(found, BadRow):
+                yield found
+                continue
+            steps = _Steps.of(found, self, learns)
+            yield from steps.bad
+            yield steps
 
     def _too_long(self, found: Located, index: int) -> BadRow:
         reason = f"longer than {self.layout.budget:,} even with every other page left out"
@@ -111,43 +119,61 @@ class Builder:
 class _Steps:
     """A session's steps, read and judged."""
 
+    found: Located
     shown: Shown
     actions: list[Action]
     unfit: set[int]
     """Steps that are no target."""
+    unlabelled: set[int]
+    """Steps whose action is no label."""
     bad: list[BadRow] = field(default_factory=list)
+
+    def label_text(self, index: int) -> str | None:
+        """A step's label as one JSON text, for columns of a table would give every row the union of all labels' keys;
+        None where the action is no label."""
+        if index in self.unlabelled:
+            return None
+        action = self.found.session.steps[index].action
+        return action_text({key: value for key, value in action.items() if value is not None})
 
     @property
     def count(self) -> int:
         return len(self.actions)
 
     @classmethod
-    def of(cls, found: Located, builder: Builder) -> "_Steps":
+    def of(cls, found: Located, builder: Builder, learns: bool) -> "_Steps":
         session, rules = found.session, builder.rules
         faults = list(faults_in(session, rules))
         bad = [found.bad(fault.fault, fault.pointer, fault.reason) for fault in faults]
         unfit = {fault.step for fault in faults}
         unfit.update(index for index, step in enumerate(session.steps) if not step.html)
-        if builder.rationales:
-            for index, step in enumerate(session.steps):
-                if not step.rationale and index not in unfit and Fault.NO_RATIONALE not in rules.allowed:
-                    bad.append(found.bad(Fault.NO_RATIONALE, f"/steps/{index}/rationale", "the rationale is missing"))
-                    unfit.add(index)
+        labels = [_read(step, rules) for step in session.steps]
+        unlabelled = {index for index, label in enumerate(labels) if label is None}
+        unfit |= unlabelled
+        rationales: list[str | None] = [
+            step.rationale if builder.history_rationales else None for step in session.steps
+        ]
+        if learns:
+            rationales = [step.rationale or "" for step in session.steps]
+            absent = [index for index, text in enumerate(rationales) if not text and index not in unfit]
+            if Fault.NO_RATIONALE not in rules.allowed:
+                bad += [found.bad(Fault.NO_RATIONALE, f"/steps/{index}/rationale", "it is missing") for index in absent]
+                unfit.update(absent)
         hidden = {fault.step for fault in faults if fault.fault is Fault.HTML_TOO_LARGE}
-        actions = [_read(step, rules) for step in session.steps]
-        return cls(Shown(session, actions, hidden, builder.layout, builder.rationales), actions, unfit, bad)
+        actions = [label or _as_it_stands(step) for label, step in zip(labels, session.steps, strict=True)]
+        shown = Shown(session, actions, rationales, hidden, builder.layout)
+        return cls(found, shown, actions, unfit, unlabelled, bad)
 
 
-def _read(step: Step, rules: Rules) -> Action:
-    """The step's action; one that is no label is shown in the history as it stands."""
+def _read(step: Step, rules: Rules) -> Action | None:
+    """The step's action; None where it is no label."""
     try:
         return read_label(step.action, rules.space).action
     except LabelError:
-        texts = {name: value for name, value in step.action.items() if isinstance(value, str)}
-        return Action(texts.pop("type", "unknown"), texts)
+        return None
 
 
-def _label_text(step: Step) -> str:
-    """The label as one JSON text: a table's columns would give every row the union of all labels' keys."""
-    label: Mapping[str, Any] = {key: value for key, value in step.action.items() if value is not None}
-    return action_text(dict(label))
+def _as_it_stands(step: Step) -> Action:
+    """What the history shows of an action that is no label."""
+    texts = {name: value for name, value in step.action.items() if isinstance(value, str)}
+    return Action(texts.pop("type", "unknown"), texts)

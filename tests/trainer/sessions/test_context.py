@@ -23,7 +23,8 @@ def session_of(*pages: str | None) -> Any:
 def shown(*pages: str | None, rationales: bool = False, **layout: Any) -> Shown:
     session = session_of(*pages)
     actions: list[Action] = [read_label(item.action, SPACE).action for item in session.steps]
-    return Shown(session, actions, set(), Layout(SPACE, **layout), rationales)
+    told = [item.rationale if rationales else None for item in session.steps]
+    return Shown(session, actions, told, set(), Layout(SPACE, **layout))
 
 
 def chat_length(messages: list[Any]) -> int:

@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from reward_server.reward.completion import Completion, parse
 from reward_server.reward.spec import load_preset
 from tests.trainer.sessions.support import (
@@ -27,8 +29,8 @@ from trainer.sessions.faults import BadRow, Fault
 SPEC = load_preset("shop-r1-no-rationale")
 
 
-def builder(rationales: bool = False, first_step: bool = False, **layout: Any) -> Builder:
-    return Builder(Layout(SPACE, **layout), RULES, rationales, first_step)
+def builder(history_rationales: bool = False, first_step: bool = False, **layout: Any) -> Builder:
+    return Builder(Layout(SPACE, **layout), RULES, history_rationales, first_step)
 
 
 def rows(built: Any) -> list[dict[str, Any]]:
@@ -63,14 +65,14 @@ def test_an_rl_label_carries_everything_the_data_know_of_it() -> None:
 
 def test_past_turns_of_rl_show_no_rationale_unless_asked_to() -> None:
     (_, plain) = rows(builder().rl([located(shopping())]))
-    (_, told) = rows(builder(rationales=True).rl([located(shopping())]))
+    (_, told) = rows(builder(history_rationales=True).rl([located(shopping())]))
     assert "rationale" not in str(plain["prompt"][1:])
     assert "I need a hat." in str(told["prompt"])
     assert "The price is fine." not in str(told["prompt"])
 
 
 def test_sft_is_the_whole_session_with_valid_answers_that_match_their_labels() -> None:
-    (row,) = rows(builder(rationales=True).sft([located(shopping())]))
+    (row,) = rows(builder().sft([located(shopping())]))
     assert (row["id"], row["steps"]) == ("s1/1-3", [1, 2, 3])
     answers = [parse(m["content"], SPEC) for m in row["messages"] if m["role"] == "assistant"]
     assert all(isinstance(answer, Completion) for answer in answers)
@@ -81,16 +83,35 @@ def test_sft_is_the_whole_session_with_valid_answers_that_match_their_labels() -
 def test_a_step_without_a_rationale_is_not_learnt_and_is_named() -> None:
     session = shopping()
     session["steps"][1]["rationale"] = ""
-    built = list(builder(rationales=True).sft([located(session)]))
+    built = list(builder().sft([located(session)]))
     assert faults(built) == [(Fault.NO_RATIONALE, "/steps/1/rationale")]
     assert [row["steps"] for row in rows(built)] == [[1], [3]]
 
 
-def test_rl_needs_no_rationales() -> None:
+@pytest.mark.parametrize("history_rationales", [False, True])
+def test_rl_needs_no_rationales(history_rationales: bool) -> None:
     session = shopping()
     for item in session["steps"]:
         item["rationale"] = None
-    assert faults(builder().rl([located(session)])) == []
+    assert faults(builder(history_rationales).rl([located(session)])) == []
+
+
+def test_a_missing_rationale_that_is_allowed_is_learnt_as_an_empty_one() -> None:
+    session = shopping()
+    session["steps"][1]["rationale"] = None
+    rules = replace(RULES, allowed=frozenset({Fault.NO_RATIONALE}))
+    (row,) = rows(Builder(Layout(SPACE), rules).sft([located(session)]))
+    assert row["steps"] == [1, 2, 3]
+    assert json.loads(row["messages"][4]["content"]) == {"rationale": "", "action": OPEN_HAT}
+
+
+def test_an_action_that_is_no_label_is_no_target_even_if_it_is_allowed_and_no_last_action() -> None:
+    session = {"session": "s", "steps": [step(HOME, SEARCH), step(PRODUCT, {"type": "hover"}), step(PRODUCT, BUY)]}
+    rules = replace(RULES, allowed=frozenset({Fault.BAD_ACTION}))
+    built = list(Builder(Layout(SPACE), rules).rl([located(session)]))
+    assert faults(built) == []
+    (row,) = rows(built)
+    assert (row["step"], row["last_action"]) == (3, None)
 
 
 def test_a_label_off_its_page_is_no_target_and_stays_in_the_history() -> None:
@@ -117,7 +138,7 @@ def test_a_page_over_the_limit_is_neither_asked_about_nor_shown() -> None:
         "session": "s",
         "steps": [step(HOME, SEARCH), step(big, {"type": "click", "name": "b"}), step(PRODUCT, BUY)],
     }
-    built = list(Builder(Layout(SPACE), rules, rationales=False).rl([located(session)]))
+    built = list(Builder(Layout(SPACE), rules).rl([located(session)]))
     assert faults(built) == [(Fault.HTML_TOO_LARGE, "/steps/1/html")]
     (row,) = rows(built)
     assert "xxx" not in str(row["prompt"])
@@ -127,7 +148,7 @@ def test_a_page_over_the_limit_is_neither_asked_about_nor_shown() -> None:
 def test_a_prompt_that_cannot_fit_is_named() -> None:
     built = list(builder(budget=50).rl([located(shopping())]))
     assert faults(built) == [(Fault.PROMPT_TOO_LONG, "/steps/1/html"), (Fault.PROMPT_TOO_LONG, "/steps/2/html")]
-    built = list(builder(rationales=True, budget=50).sft([located(shopping())]))
+    built = list(builder(budget=50).sft([located(shopping())]))
     assert [pointer for _, pointer in faults(built)] == ["/steps/0/html", "/steps/1/html", "/steps/2/html"]
 
 

@@ -68,7 +68,6 @@ def sft(
     builder = Builder(
         _layout(spec, context, style, persona, max_length, tokenizer),
         the_rules(the_spec(spec), longest_page, allow),
-        rationales=True,
     )
     _build(sessions, out, builder.sft, None, 0, skip_bad, json_file)
 
@@ -106,7 +105,7 @@ def rl(
     builder = Builder(
         _layout(spec, context, style, persona, max_length, tokenizer),
         the_rules(the_spec(spec), longest_page, allow),
-        rationales=history == "rationales",
+        history_rationales=history == "rationales",
         first_step=first_step,
     )
     _build(sessions, out, builder.rl, _shares(balance), seed, skip_bad, json_file)
