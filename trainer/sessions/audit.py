@@ -8,6 +8,7 @@ import orjson
 
 from trainer.sessions.faults import BadRow, Fault
 from trainer.sessions.files import Located, SessionRow
+from trainer.sessions.page import names_by_page
 from trainer.sessions.pairing import PairingTest, count_names
 from trainer.sessions.rules import Rules, faults_in
 from trainer.sessions.schema import Session
@@ -61,14 +62,15 @@ class Audit:
     def _examine(self, found: Located) -> None:
         session = found.session
         place = Place(len(self._names) - 1, found.line)
-        for fault in faults_in(session, self._rules):
+        pages = names_by_page(session)
+        for fault in faults_in(session, self._rules, pages):
             self._found(found.bad(fault.fault, fault.pointer, fault.reason))
         if not self._is_new(found, place):
             return
         self.sessions += 1
         self._count_user(found, place)
         self._count_steps(session)
-        self.pairing = PairingTest(*(a + b for a, b in zip(self.pairing, count_names(session), strict=True)))
+        self.pairing = PairingTest(*(a + b for a, b in zip(self.pairing, count_names(session, pages), strict=True)))
 
     def _is_new(self, found: Located, place: Place) -> bool:
         session = found.session

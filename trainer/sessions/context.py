@@ -66,8 +66,8 @@ class Shown:
         hidden: Set[int],
         layout: Layout,
     ) -> None:
-        """`actions` and `rationales` are those of the steps, None where an answer shows no rationale; the pages of steps
-        in `hidden` are never shown."""
+        """`actions` and `rationales` are the steps' own, None where an answer shows no rationale; the pages of steps in
+        `hidden` are never shown."""
         self._layout = layout
         self._html = [None if index in hidden else step.html for index, step in enumerate(session.steps)]
         self._actions = [action_text(action.as_dict()) for action in actions]

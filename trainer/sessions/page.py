@@ -1,7 +1,13 @@
 """Simplified pages as data sets have them: what their elements are called, and whether their markup nests."""
 
 import re
+from collections.abc import Sequence, Set
 from html import unescape
+
+from trainer.sessions.schema import Session
+
+PageNames = Sequence[Set[str] | None]
+"""The names on each page of a session; None where no page was recorded."""
 
 
 def _set(words: str) -> frozenset[str]:
@@ -29,6 +35,11 @@ _MARKUP = re.compile(
 )
 _ATTRIBUTE = re.compile(r"""([^\s/>=]++)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>][^\s>]*+)))?+""", re.ASCII)
 _NAMING = re.compile("name|parser-semantic-id", re.IGNORECASE | re.ASCII)
+
+
+def names_by_page(session: Session) -> PageNames:
+    """The names on each of a session's pages."""
+    return [set(names_on(step.html)) if step.html else None for step in session.steps]
 
 
 def names_on(html: str) -> list[str]:

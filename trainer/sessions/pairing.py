@@ -7,7 +7,7 @@ name elements of pages it has never seen; so the pairing is tested on the data a
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from trainer.sessions.page import names_on
+from trainer.sessions.page import PageNames, names_by_page
 from trainer.sessions.schema import Session
 
 Pairing = Literal["before", "after"]
@@ -55,10 +55,10 @@ def examine_pairing(sessions: Iterable[Session]) -> PairingTest:
     return total
 
 
-def count_names(session: Session) -> PairingTest:
-    """The same for one session."""
+def count_names(session: Session, pages: PageNames | None = None) -> PairingTest:
+    """The same for one session; `pages` are the names on its pages, where they are known already."""
     actions = own = before = 0
-    pages = [set(names_on(step.html)) if step.html else None for step in session.steps]
+    pages = names_by_page(session) if pages is None else pages
     for index in range(1, len(session.steps)):
         name, page, page_before = session.steps[index].action.get("name"), pages[index], pages[index - 1]
         if not isinstance(name, str) or page is None or page_before is None:

@@ -1,12 +1,12 @@
 """What makes a step of a session unfit to learn from or to be judged by."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from reward_server.reward.action import ActionSpace, LabelError, read_label
 from trainer.sessions.faults import Fault
-from trainer.sessions.page import names_on, well_formed
+from trainer.sessions.page import PageNames, names_on, well_formed
 from trainer.sessions.schema import Session, Step
 
 LONGEST_PAGE = 5_000_000
@@ -37,12 +37,15 @@ class StepFault(NamedTuple):
     reason: str
 
 
-def faults_in(session: Session, rules: Rules) -> Iterator[StepFault]:
-    """Everything that is wrong with a session's steps, in order; a step may have several faults."""
+def faults_in(session: Session, rules: Rules, pages: PageNames | None = None) -> Iterator[StepFault]:
+    """Everything that is wrong with a session's steps, in order; a step may have several faults.
+
+    `pages` are the names on its pages, where they are known already.
+    """
     before = None
     for index, step in enumerate(session.steps):
         place = f"/steps/{index}"
-        for fault, field, reason in _faults_of(step, index, rules):
+        for fault, field, reason in _faults_of(step, index, rules, None if pages is None else pages[index]):
             if fault not in rules.allowed:
                 yield StepFault(index, fault, f"{place}/{field}", reason)
         if step.timestamp is None:
@@ -53,7 +56,7 @@ def faults_in(session: Session, rules: Rules) -> Iterator[StepFault]:
         before = step.timestamp
 
 
-def _faults_of(step: Step, index: int, rules: Rules) -> Iterator[tuple[Fault, str, str]]:
+def _faults_of(step: Step, index: int, rules: Rules, names: Set[str] | None) -> Iterator[tuple[Fault, str, str]]:
     page_fault = _page_fault(step.html, index, rules)
     if page_fault is not None:
         yield page_fault[0], "html", page_fault[1]
@@ -65,7 +68,7 @@ def _faults_of(step: Step, index: int, rules: Rules) -> Iterator[tuple[Fault, st
     name = action.fields.get("name")
     if name is None or not step.html or (page_fault is not None and page_fault[0] is Fault.HTML_TOO_LARGE):
         return
-    if name not in names_on(step.html):
+    if name not in (names_on(step.html) if names is None else names):
         yield Fault.NOT_ON_PAGE, "action/name", f"no element of the page is called {name[:_SHOWN]!r}"
 
 
