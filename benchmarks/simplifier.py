@@ -2,8 +2,9 @@
 
     python benchmarks/simplifier.py
 
-Results pages as shops send them: scripts, style sheets and drawings inline, hidden parts, tags left open, attributes in
-every manner of quotes. Then the speed of what reads simplified pages.
+Results pages as shops send them: the storefront's, and denser ones of growing size, with scripts, style sheets and
+drawings inline, hidden parts, tags left open, attributes in every manner of quotes. Then the speed of what reads
+simplified pages.
 """
 
 import random
@@ -18,6 +19,7 @@ from rich.table import Table
 
 from trainer.sessions.page import names_on, well_formed
 from trainer.sessions.simplify import simplify
+from trainer.sessions.storefront import Storefront
 
 ROUNDS = 9
 PRODUCTS = {"24 products": 24, "600 products": 600, "5,000 products": 5_000}
@@ -63,6 +65,13 @@ def results_page(products: int) -> str:
     return head + "".join(cards) + TAIL
 
 
+def pages() -> dict[str, str]:
+    """The pages timed, by name."""
+    session = next(Storefront(size="full", raw=True).sessions(1))
+    found = next(step.raw_html for step in session.steps if step.meta and step.meta["page"] == "results")
+    return {"storefront": found or "", **{name: results_page(count) for name, count in PRODUCTS.items()}}
+
+
 def seconds(run: Callable[[str], object], page: str) -> float:
     started = perf_counter()
     run(page)
@@ -84,8 +93,7 @@ def main() -> None:
         raw.add_column(column, justify="left" if column == "page" else "right")
     for column in ("page", "MB", "names_on", "well_formed"):
         simplified.add_column(column, justify="left" if column == "page" else "right")
-    for name, products in PRODUCTS.items():
-        page = results_page(products)
+    for name, page in pages().items():
         result = simplify(page)
         assert names_on(result.html) == result.names, "names were lost"
         assert well_formed(result.html) is None, "the simplified page does not nest"
