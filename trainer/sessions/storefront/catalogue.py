@@ -134,22 +134,20 @@ class Offer(NamedTuple):
         return self.tomorrow or refinement is not Refinement.TOMORROW
 
 
-IN_STOCK = 0.45
-"""The share of all things that the shop has."""
 _HALF_STARS = {4: 0.08, 5: 0.08, 6: 0.12, 7: 0.16, 8: 0.22, 9: 0.24, 10: 0.10}
 _VERDICTS = {4: (0.8, 0.2), 5: (0.6, 0.35), 6: (0.4, 0.45), 7: (0.25, 0.4), 8: (0.1, 0.3), 9: (0.05, 0.2), 10: (0, 0.1)}
 """Half stars -> chances that the reviews are bad, and mixed."""
 
 
 class Catalogue:
-    """All offers of one shop; the same seed and number of offers, the same shop."""
+    """All offers of one shop; the same arguments, the same shop."""
 
-    def __init__(self, seed: int, most_offers: int) -> None:
-        """A thing in stock has 1 to `most_offers` offers."""
+    def __init__(self, seed: int, in_stock: float, most_offers: int) -> None:
+        """`in_stock` is the share of all things that the shop has; each of them has 1 to `most_offers` offers."""
         random = random_for(seed, "catalogue", most_offers)
         offers: list[Offer] = []
         for thing in THINGS:
-            if random.random() >= IN_STOCK:
+            if random.random() >= in_stock:
                 continue
             for _ in range(between(random, 1, most_offers)):
                 half_stars = list(_HALF_STARS)[weighted(random, list(_HALF_STARS.values()))]

@@ -11,7 +11,7 @@ import numpy as np
 from trainer.sessions.storefront.catalogue import THINGS, Query
 from trainer.sessions.storefront.policy import Alternative, alternatives, probabilities
 from trainer.sessions.storefront.shop import RECALL
-from trainer.sessions.storefront.shoppers import CODES, Floats, Shoppers, code_of, everyone, query_of
+from trainer.sessions.storefront.shoppers import CODES, Booleans, Floats, Shoppers, code_of, everyone, query_of
 from trainer.sessions.storefront.views import Choice, Home, Kind, View
 
 _DIGITS = 9
@@ -43,10 +43,10 @@ class Forecast(NamedTuple):
     @property
     def best(self) -> tuple[Move, float]:
         """The likeliest move and its chance; of equals the first, queries last."""
-        moves = [(Move(choice), round(chance, _DIGITS)) for choice, chance in self.choices.items()]
+        moves = [(Move(choice), chance) for choice, chance in self.choices.items()]
         code = int(self.queries.round(_DIGITS).argmax())
-        moves.append((Move(SEARCH, query_of(code)), round(float(self.queries[code]), _DIGITS)))
-        return max(moves, key=lambda move: move[1])
+        moves.append((Move(SEARCH, query_of(code)), float(self.queries[code])))
+        return max(moves, key=lambda move: round(move[1], _DIGITS))
 
     @property
     def best_type(self) -> tuple[str, float]:
@@ -54,8 +54,7 @@ class Forecast(NamedTuple):
         types = {SEARCH.type: float(self.queries.sum())}
         for choice, chance in self.choices.items():
             types[choice.type] = types.get(choice.type, 0.0) + chance
-        rounded = [(name, round(chance, _DIGITS)) for name, chance in types.items()]
-        return max(rounded, key=lambda item: item[1])
+        return max(types.items(), key=lambda item: round(item[1], _DIGITS))
 
 
 class Belief(NamedTuple):
@@ -79,10 +78,9 @@ class Belief(NamedTuple):
             shown |= shoppers.wish_for(thing)
         return cls(shoppers, _normal(chances * (1 - RECALL + shown * (RECALL * len(THINGS) / len(home.recent)))))
 
-    def given(self, budget: int, patience: int) -> Self:
-        """The same for one who knows the persona."""
-        known = (self.shoppers.budget == budget) & (self.shoppers.patience == patience)
-        return self._replace(weights=_normal(self.weights * known))
+    def among(self, chosen: Booleans) -> Self:
+        """What is left of it where only some of the shoppers can be the one."""
+        return type(self)(self.shoppers.where(chosen), _normal(self.weights[chosen]))
 
 
 class Prospect(NamedTuple):
@@ -90,6 +88,7 @@ class Prospect(NamedTuple):
 
     belief: Belief
     offered: list[Alternative]
+    """Its terms are those of everyone the prospect was made for."""
     table: Floats
     """Chances of the alternatives; one row for each of the belief's shoppers."""
 
@@ -99,17 +98,24 @@ class Prospect(NamedTuple):
         offered = alternatives(view, belief.shoppers)
         return cls(belief, offered, probabilities(offered, belief.shoppers))
 
-    def forecast(self, belief: Belief) -> Forecast:
-        """The chances of all moves under this belief, or under another one over the same shoppers."""
-        totals = belief.weights @ self.table
+    def given(self, budget: int, patience: int) -> Self:
+        """The same for one who knows the persona."""
+        shoppers = self.belief.shoppers
+        known = (shoppers.budget == budget) & (shoppers.patience == patience)
+        return self._replace(belief=self.belief.among(known), table=self.table[known])
+
+    def forecast(self) -> Forecast:
+        """The chances of all moves."""
+        shoppers, weights = self.belief
+        totals = weights @ self.table
         choices, columns = {}, []
         for column, (choice, _) in enumerate(self.offered):
             if choice.kind is Kind.SEARCH:
                 columns.append(column)
             else:
                 choices[choice] = float(totals[column])
-        codes = belief.shoppers.codes[[self.offered[column].choice.argument for column in columns]]
-        chances = belief.weights * self.table[:, columns].T
+        codes = shoppers.codes[[self.offered[column].choice.argument for column in columns]]
+        chances = weights * self.table[:, columns].T
         queries = np.bincount(codes.ravel(), chances.ravel(), minlength=CODES)
         return Forecast(choices, np.asarray(queries, dtype=np.float64))
 
@@ -122,9 +128,7 @@ class Prospect(NamedTuple):
                 likelihood += self.table[:, column] * typed
             elif alternative.choice == move.choice:
                 likelihood += self.table[:, column]
-        possible = likelihood > 0
-        weights = (self.belief.weights * likelihood)[possible]
-        return Belief(self.belief.shoppers.where(possible), _normal(weights))
+        return Belief(self.belief.shoppers, self.belief.weights * likelihood).among(likelihood > 0)
 
 
 def _normal(weights: Floats) -> Floats:

@@ -83,16 +83,19 @@ def alternatives(view: View, shoppers: Shoppers) -> list[Alternative]:
 
 def utilities(offered: list[Alternative], shoppers: Shoppers) -> Floats:
     """What each alternative is worth to each shopper. Shape (shoppers, alternatives)."""
-    worth = np.empty((len(shoppers.noun), len(offered)))
-    for column, alternative in enumerate(offered):
-        worth[:, column] = sum(alternative.terms.values())
-    return worth
+    worth = np.empty((len(offered), len(shoppers.noun)))
+    for row, alternative in enumerate(offered):
+        worth[row] = sum(alternative.terms.values())
+    return worth.T
 
 
 def probabilities(offered: list[Alternative], shoppers: Shoppers) -> Floats:
     """How likely each shopper takes each alternative: softmax by row. Shape (shoppers, alternatives)."""
-    exponentials = np.exp(SHARPNESS * utilities(offered, shoppers))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+    chances = utilities(offered, shoppers)
+    chances *= SHARPNESS
+    np.exp(chances, out=chances)
+    chances /= chances.sum(axis=1, keepdims=True)
+    return chances
 
 
 def _on_home(page: Home, view: View, shoppers: Shoppers) -> Iterator[Alternative]:
@@ -128,7 +131,7 @@ def _on_results(page: Results, view: View, shoppers: Shoppers) -> Iterator[Alter
         usual = -1.1 + 0.12 * (shoppers.patient_for - 4)
         yield Alternative(Choice(Kind.NEXT), {Reason.USUAL: usual, Reason.NOTHING_FITS: nothing_fits})
     doubts: Terms = {Reason.NOTHING_FITS: 1.3 * nothing_fits, Reason.ALL_DEAR: 0.5 * all_dear}
-    yield _leave(view, shoppers, {Reason.USUAL: -0.1, **doubts})
+    yield _leave(view, shoppers, {Reason.USUAL: -0.05, **doubts})
 
 
 def _item(place: int, offer: Offer, view: View, shoppers: Shoppers) -> Alternative:
@@ -144,7 +147,7 @@ def _item(place: int, offer: Offer, view: View, shoppers: Shoppers) -> Alternati
 
 
 def _refine(refinement: Refinement, page: Results, shoppers: Shoppers, all_dear: Floats) -> Alternative:
-    terms: Terms = {Reason.USUAL: -0.1}
+    terms: Terms = {Reason.USUAL: 0.05 - 0.15 * len(page.open_refinements)}
     if refinement in PRICE_LIMITS:
         terms[Reason.PRICE] = 1.6 * all_dear - np.abs(np.log2(PRICE_LIMITS[refinement] / shoppers.spends))
     elif refinement is Refinement.CHEAPEST:
@@ -178,7 +181,7 @@ def _on_product(page: Product, view: View, shoppers: Shoppers) -> Iterator[Alter
     if view.results is not None:
         yield Alternative(Choice(Kind.BACK), {Reason.USUAL: -0.6, **_scaled(doubts, 0.3)})
     wrong = 0.2 * doubts[Reason.WRONG]
-    yield _leave(view, shoppers, {Reason.USUAL: 0.9, **_scaled(doubts, 0.6), Reason.WRONG: wrong})
+    yield _leave(view, shoppers, {Reason.USUAL: 1.0, **_scaled(doubts, 0.6), Reason.WRONG: wrong})
 
 
 def _on_reviews(offer: Offer, view: View, shoppers: Shoppers) -> Iterator[Alternative]:

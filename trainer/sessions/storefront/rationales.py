@@ -17,8 +17,16 @@ _LEAVE_IT = {
     Reason.DEAR: ("It costs more than I want to pay, so I {do}.", "At {price} it is too much for me, so I {do}."),
     Reason.POOR_STARS: ("I do not trust {stars} stars, so I {do}.", "Only {stars} stars put me off, so I {do}."),
     Reason.POOR_REVIEWS: ("The reviews put me off, so I {do}.", "I do not like what buyers say, so I {do}."),
-    Reason.TIRED: ("I have looked long enough, so I {do}.", "This takes too long for me, so I {do}."),
-    Reason.NOTHING_FITS: ("I do not find {wish} here, so I {do}.", "None of these is right for me, so I {do}."),
+    Reason.TIRED: (
+        "I have looked long enough, so I {do}.",
+        "I am tired of looking, so I {do}.",
+        "This takes too long for me, so I {do}.",
+    ),
+    Reason.NOTHING_FITS: (
+        "I do not find {wish} here, so I {do}.",
+        "None of these is right for me, so I {do}.",
+        "I see nothing that I want, so I {do}.",
+    ),
     Reason.ALL_DEAR: ("Too much here costs more than I want to pay, so I {do}.",),
 }
 """Reasons to turn away from what is on the page; `do` says where to."""
@@ -32,7 +40,11 @@ _DO = {
 }
 
 _WORDS: Mapping[tuple[Kind, Reason], tuple[str, ...]] = {
-    (Kind.SEARCH, Reason.WISH): ("I want {wish}, so I search for it.", "I know what I want, so I search for it."),
+    (Kind.SEARCH, Reason.WISH): (
+        "I want {wish}, so I search for it.",
+        "I know what I want, so I search for it.",
+        "I look for {wish}.",
+    ),
     (Kind.SEARCH, Reason.NARROW): (
         "I should say more clearly what I want.",
         "My last search said too little, so I add a word.",
@@ -74,7 +86,11 @@ _WORDS: Mapping[tuple[Kind, Reason], tuple[str, ...]] = {
 }
 
 _AGREEING = {
-    (True, True): ("This is just what I want.", "I want {wish}, and here it is."),
+    (True, True): (
+        "This is just what I want.",
+        "This looks right for me, so I open it.",
+        "I want {wish}, and here it is.",
+    ),
     (True, False): ("It is {colour}, as I want it, so I take a look.", "I wanted {wish}, but {colour} is a start."),
     (False, True): ("It is {material}, as I want it, so I take a look.",),
 }
@@ -83,7 +99,7 @@ _AGREEING = {
 _SEEN_IT = ("I have seen the one I want and did not like it, so I {do}.",)
 _TOO_DEAR = (
     "What I want costs too much here, so I {do}.",
-    "It is here, but I do not want to pay that much, so I {do}.",
+    "It is here, but I cannot pay that much, so I {do}.",
 )
 _NOT_CONVINCED = ("I am not happy with what I see, so I {do}.",)
 """Reasons to turn away from a list that does hold what is wanted."""

@@ -21,9 +21,8 @@ class Shop:
 
     def __init__(self, seed: int, size: Size) -> None:
         tiny = size == "tiny"
-        self.catalogue = Catalogue(seed, most_offers=1 if tiny else 2)
-        self.recent = 3 if tiny else 6
-        """How many recently viewed things the front page shows."""
+        self.catalogue = Catalogue(seed, in_stock=0.45 if tiny else 0.36, most_offers=1 if tiny else 3)
+        self._recent = 3 if tiny else 6
         self._departments = 1 if tiny else len(DEPARTMENTS)
         self._items = 3 if tiny else 24
         self._refinements = 1 if tiny else len(Refinement)
@@ -31,8 +30,8 @@ class Shop:
     def front_page(self, wanted: Thing, random: Random) -> View:
         """Where every session begins: with chance RECALL what is wanted takes a random place among the recently viewed,
         unless it has one by chance."""
-        recent = sample(random, THINGS, self.recent)
-        place = below(random, self.recent)
+        recent = sample(random, THINGS, self._recent)
+        place = below(random, self._recent)
         if random.random() < RECALL and wanted not in recent:
             recent[place] = wanted
         departments = sorted(sample(random, range(len(DEPARTMENTS)), self._departments))

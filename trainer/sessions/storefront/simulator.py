@@ -8,6 +8,7 @@ from typing import Any
 from trainer.sessions.schema import Session, Step
 from trainer.sessions.simplify import simplify
 from trainer.sessions.storefront.draws import below, random_for
+from trainer.sessions.storefront.full.pages import FullPages
 from trainer.sessions.storefront.observer import Forecast, Move
 from trainer.sessions.storefront.rationales import rationale
 from trainer.sessions.storefront.shop import Shop, Size
@@ -40,6 +41,8 @@ class Storefront:
         self._users = users
         self._shop = Shop(seed, size)
         self._render: Callable[[View, Random], str] = tiny_page
+        if size == "full":
+            self._render = FullPages(seed, self._shop.catalogue.offers)
 
     def sessions(self, count: int) -> Iterator[Session]:
         """The first so many sessions, each made when it is asked for, and the same whatever the `count`."""

@@ -44,8 +44,8 @@ def story(shop: Shop, shopper: Shopper, behaviour: Random, pages: Random) -> Ite
             move,
             alternative,
             place,
-            prospect.forecast(belief),
-            prospect.forecast(belief.given(shopper.budget, shopper.patience)),
+            prospect.forecast(),
+            prospect.given(shopper.budget, shopper.patience).forecast(),
         )
         if choice.ends:
             return

@@ -72,7 +72,7 @@ def _product(page: Product, view: View) -> list[str]:
     parts = [f"<h1>{offer.thing}</h1><p>{dollars(offer)} {rating(offer)}</p>"]
     if page.needs_size:
         sizes = (_button(Choice(Kind.SIZE, number), size) for number, size in enumerate(offer.sizes))
-        parts += ["<p>Choose first:</p>", _region("product_options", sizes)]
+        parts += ["<p>Choose first:</p>", _region("product_options", [_region("size", sizes)])]
     else:
         parts += [f"<p>Chosen: {offer.sizes[page.size]}</p>"] if page.size is not None else []
         buttons = (_button(Choice(Kind.ADD), "Add to cart"), _button(Choice(Kind.BUY), "Buy now"))
@@ -84,7 +84,10 @@ def _product(page: Product, view: View) -> list[str]:
 
 def _cart(page: Cart) -> list[str]:
     if page.offer is None:
-        return ["<h1>Cart</h1><p>Your cart is empty.</p>", _link(Choice(Kind.CONTINUE), "Continue shopping")]
+        return [
+            "<h1>Cart</h1><p>There is nothing in your cart yet.</p>",
+            _link(Choice(Kind.CONTINUE), "Continue shopping"),
+        ]
     buttons = (
         _button(Choice(Kind.REMOVE), "Remove"),
         _button(Choice(Kind.CHECKOUT), "Checkout"),

@@ -1,0 +1,1 @@
+"""Pages as long and messy as a real shop's."""
