@@ -53,7 +53,7 @@ def evaluate_run(run: Run, settings: Settings) -> result.Evaluation:
         repeated_steps=repeated,
         bad_lines=bad,
         first_bad_lines=[_reference(line) for line in run.bad.first],
-        warnings=warnings(close, bootstrap, per_type, repeated, bad),
+        warnings=warnings(close, bootstrap, per_type, run.past.untold if run.past.known else 0, repeated, bad),
     )
 
 

@@ -20,6 +20,8 @@ class History(NamedTuple):
     """Index of its type; NONE for none."""
     repeats: NDArray[np.bool_]
     """Whether it is the label action again."""
+    untold: int
+    """Rollouts, first steps aside, whose last action neither their line nor the file tells."""
     repeated_steps: int
     """Rollouts of a step that an earlier rollout was of, too."""
 
@@ -42,7 +44,8 @@ def history(rows: Rows, cluster: NDArray[np.int64], unit: Unit) -> History:
     last_action[placed[open_]] = rows["label_action"][placed[before[open_]]]
     acted = last != NONE
     repeats = acted & (last_action == rows["label_action"])
-    return History(bool(acted.any()), last, repeats, int(repeated.sum()))
+    untold = ~acted & (rows["step"] != 1)
+    return History(bool(acted.any()), last, repeats, int(untold.sum()), int(repeated.sum()))
 
 
 def _check(rows: Rows, placed: NDArray[np.int64], repeated: NDArray[np.bool_]) -> None:

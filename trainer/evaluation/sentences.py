@@ -35,6 +35,7 @@ def warnings(
     rivals: Sequence[Rival],
     bootstrap: Bootstrap,
     per_type: Mapping[str, PerType],
+    untold: int,
     repeated_steps: int,
     bad_lines: int,
 ) -> list[str]:
@@ -43,6 +44,7 @@ def warnings(
         *rival_sentences(rivals, bootstrap.confidence),
         *_clustering(bootstrap),
         *_missing_types(bootstrap, per_type),
+        *_untold(untold),
         *_repeats(repeated_steps),
         *_bad(bad_lines),
     ]
@@ -80,6 +82,15 @@ def _missing_types(bootstrap: Bootstrap, per_type: Mapping[str, PerType]) -> Ite
         if figures.resamples_without:
             share = percent(figures.resamples_without / bootstrap.resamples)
             yield f"{share} of the resamples hold no {name} label; they are left out of its intervals."
+
+
+def _untold(untold: int) -> Iterator[str]:
+    if untold:
+        subject = "1 rollout" if untold == 1 else f"{untold:,} rollouts"
+        yield (
+            f"The baseline copy_last_action counts {subject} as wrong whose last action neither the line nor the file "
+            "tells: it may be better than it looks."
+        )
 
 
 def _repeats(repeated_steps: int) -> Iterator[str]:

@@ -35,6 +35,8 @@ class Failure(StrEnum):
     """With control characters in it."""
     NOT_A_COMPLETION = "not_a_completion"
     """An answer of the server's that is no chat completion."""
+    REJECTED = "rejected"
+    """Turned down by the server (400, 413, 422): a prompt too long for the model, as a rule; see --max-page-chars."""
     RATE_LIMITED = "rate_limited"
     """Still refused for coming too often (429) after every retry; so are the next three, for their own reasons."""
     SERVER_ERROR = "server_error"

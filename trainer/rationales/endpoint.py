@@ -18,6 +18,8 @@ _NO_KEY = "none"
 _LONGEST_WAIT_BETWEEN_TRIES = 120
 _SHOWN = 500
 _RETRIED = (408, 409, 429)
+_OF_THE_REQUEST = (400, 413, 422)
+"""What a server says of one request, too long a prompt above all, and not of every other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class Endpoint:
             return Unanswered(Failure.RATE_LIMITED, said)
         if error.status_code >= 500 or error.status_code in _RETRIED:
             return Unanswered(Failure.SERVER_ERROR, f"{error.status_code}: {said}")
+        if error.status_code in _OF_THE_REQUEST:
+            return Unanswered(Failure.REJECTED, f"{error.status_code}: {said}")
         return EndpointError(f"{self._settings.address} refuses the request ({error.status_code}): {said}")
 
     def _said(self, error: openai.APIStatusError) -> str:

@@ -112,6 +112,11 @@ class Shown:
                 left_out.append(index)
         return windows, left_out
 
+    def length_alone(self, index: int, with_answer: bool) -> int:
+        """The shortest chat that has a step's page."""
+        end = self._answer_lengths[index] if with_answer else self._answer_opening
+        return self._opening + self._earlier_length(index) + self._page_lengths[index] + end
+
     def messages(self, window: Window, with_answer: bool) -> list[Message]:
         """The chat of a window; `with_answer` ends it with the last step's answer instead of its page."""
         chat = [self._system]

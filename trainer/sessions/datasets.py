@@ -50,7 +50,7 @@ class Builder:
                 continue
             found = steps.found
             windows, left_out = steps.shown.session_windows([i for i in range(steps.count) if i not in steps.unfit])
-            yield from (self._too_long(found, index) for index in left_out)
+            yield from (self._too_long(steps, index, with_answer=True) for index in left_out)
             for window in windows:
                 numbers = range(window.first + 1, window.last + 2)
                 yield Built(
@@ -80,7 +80,7 @@ class Builder:
                     continue
                 window = steps.shown.prompt_window(index)
                 if window is None:
-                    yield self._too_long(found, index)
+                    yield self._too_long(steps, index, with_answer=False)
                     continue
                 dropped = steps.shown.pages_dropped(window)
                 yield Built(
@@ -110,9 +110,10 @@ class Builder:
             yield from steps.bad
             yield steps
 
-    def _too_long(self, found: Located, index: int) -> BadRow:
-        reason = f"longer than {self.layout.budget:,} even with every other page left out"
-        return found.bad(Fault.PROMPT_TOO_LONG, f"/steps/{index}/html", reason)
+    def _too_long(self, steps: "_Steps", index: int, with_answer: bool) -> BadRow:
+        length = steps.shown.length_alone(index, with_answer)
+        reason = f"{length:,} long even with every other page left out; at most {self.layout.budget:,} are asked for"
+        return steps.found.bad(Fault.PROMPT_TOO_LONG, f"/steps/{index}/html", reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,8 @@ def _instructions(space: ActionSpace) -> list[str]:
         "elements with a `name` can be acted on.",
         "Answer with a single JSON object and nothing else: no code fence, no text before or after it. It has exactly "
         'two keys: "rationale", one sentence in the first person saying why you do this, and "action", one action of '
-        'the list above.\n{"rationale": "<why I do this>", "action": {"type": "<type>", …}}',
+        "the list above. What you did before may be shown without its rationale; your answer always has both keys.\n"
+        '{"rationale": "<why I do this>", "action": {"type": "<type>", …}}',
     ]
 
 

@@ -103,14 +103,11 @@ def test_a_fault_that_lasts_costs_the_step(behaviour: Behaviour, failure: Failur
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
-        (400, b'{"error": {"message": "too many tokens"}}', "too many tokens"),
         (401, b'{"error": {"message": "Incorrect API key provided: sk-very-secret-key."}}', r"\[the key\]"),
         (401, b'{"detail": "bad key sk-very-secret-key"}', r"\[the key\]"),
         (401, b'{"error": "Unauthorized"}', r": Unauthorized$"),
         (403, b"", "no reason given"),
         (404, b'{"error": {"message": "The model `a-model` does not exist."}}', "`a-model` does not exist"),
-        (413, b"too large", "too large"),
-        (422, b'{"detail": [{"msg": "field required"}]}', "field required"),
     ],
 )
 def test_a_request_that_is_refused_ends_the_run_in_the_servers_words(status: int, body: bytes, said: str) -> None:
@@ -119,6 +116,21 @@ def test_a_request_that_is_refused_ends_the_run_in_the_servers_words(status: int
         ask(settings(server.url, api_key=KEY))
     assert str(raised.value).startswith(f"{server.url} refuses the request ({status}): ")
     assert KEY not in str(raised.value)
+    assert server.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (400, b'{"error": {"message": "too many tokens"}}', "400: too many tokens"),
+        (413, b"too large", "413: too large"),
+        (422, b'{"detail": [{"msg": "field required"}]}', "field required"),
+    ],
+)
+def test_a_request_that_is_turned_down_for_itself_costs_the_step(status: int, body: bytes, said: str) -> None:
+    with endpoint(lambda _, number: Reply(body, status)) as server, pytest.raises(Unanswered, match=said) as raised:
+        ask(settings(server.url))
+    assert raised.value.failure is Failure.REJECTED
     assert server.requests == 1
 
 

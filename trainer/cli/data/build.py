@@ -47,8 +47,8 @@ TokenizerOption = Annotated[
 
 
 def sft(
+    out: OutOption,
     sessions: SessionsArgument = None,
-    out: OutOption = Path("sft.jsonl"),
     context: ContextOption = "whole-session",
     style: StyleOption = "full",
     persona: PersonaOption = False,
@@ -69,12 +69,12 @@ def sft(
         _layout(spec, context, style, persona, max_length, tokenizer),
         the_rules(the_spec(spec), longest_page, allow),
     )
-    _build(sessions, out, builder.sft, None, 0, skip_bad, json_file)
+    _build(sessions, out, builder.sft, _unit(tokenizer), None, 0, skip_bad, json_file)
 
 
 def rl(
+    out: OutOption,
     sessions: SessionsArgument = None,
-    out: OutOption = Path("rl.jsonl"),
     context: ContextOption = "whole-session",
     style: StyleOption = "full",
     persona: PersonaOption = False,
@@ -108,7 +108,7 @@ def rl(
         history_rationales=history == "rationales",
         first_step=first_step,
     )
-    _build(sessions, out, builder.rl, _shares(balance), seed, skip_bad, json_file)
+    _build(sessions, out, builder.rl, _unit(tokenizer), _shares(balance), seed, skip_bad, json_file)
 
 
 def _layout(
@@ -121,6 +121,10 @@ def _layout(
     return Layout(the_spec(spec).action_space, context, style, persona, max_length, measure)
 
 
+def _unit(tokenizer: Path | None) -> str:
+    return "characters" if tokenizer is None else "tokens"
+
+
 Build = Callable[[Iterator[SessionRow]], Iterator[BuiltRow]]
 
 
@@ -128,6 +132,7 @@ def _build(
     sessions: Path | None,
     out: Path,
     build: Build,
+    unit: str,
     shares: dict[str, Fraction] | None,
     seed: int,
     skip_bad: bool,
@@ -155,7 +160,7 @@ def _build(
                     opened.write(orjson.dumps(row.row, option=orjson.OPT_APPEND_NEWLINE))
         complaints.settle()
         refuse_nothing(figures["rows"], "the sessions give no row")
-    result = {**figures, "longest": longest, "label_types": dict(sorted(types.items()))}
+    result = {**figures, "longest": longest, "unit": unit, "label_types": dict(sorted(types.items()))}
     Console().print(_table(result, out))
     complaints.show()
     write_json(json_file, {**result, "bad": complaints.as_dict()})
@@ -206,10 +211,11 @@ def _table(result: dict[str, Any], out: Path) -> Table:
     table.add_column(justify="right")
     types = result["label_types"]
     whole = sum(types.values())
-    for key in ("rows", "rows_left_out_for_balance", "longest", "pages_shown", "pages_dropped"):
+    for key in ("rows", "rows_left_out_for_balance", "pages_shown", "pages_dropped"):
         if key in result:
             table.add_row(key.replace("_", " "), f"{result[key]:,}")
     table.add_row("rows with pages dropped", f"{result['rows_with_pages_dropped']:,}")
+    table.add_row(f"longest, in {result['unit']}", f"{result['longest']:,}")
     for name, number in types.items():
         table.add_row(f"label {printable(name)}", f"{number:,} ({number / whole:.1%})")
     return table

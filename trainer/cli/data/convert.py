@@ -33,11 +33,15 @@ def opera(
     """Read OPeRA's tables into sessions. Action types that the spec does not know are left out and counted."""
     try:
         reader = Opera(files, users or [], the_spec(spec).action_space)
+    except RowsError as error:
+        _fail(str(error))
+    try:
         complaints, written = _write(reader, [*files, *(users or [])], out, skip_bad)
     except RowsError as error:
         _fail(str(error))
-    for name, count in reader.left_out.most_common(10):
-        Console().print(f"left out: {count:,} rows of type {printable(name)!r}", soft_wrap=True)
+    finally:
+        for name, count in reader.left_out.most_common(10):
+            Console().print(f"left out, for the spec has no such type: {name!r}, {count:,} times", markup=False)
     _tell(written, complaints, out, json_file, {"left_out_types": dict(reader.left_out)})
 
 

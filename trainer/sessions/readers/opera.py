@@ -96,7 +96,8 @@ class Opera:
         return personas
 
     def _session(self, name: str, rows: list[Row], personas: dict[str, Any]) -> Iterator[SessionRow]:
-        user = name.split("_", 1)[0] if "_" in name else None
+        parts = name.rsplit("_", 2)
+        user = parts[0] if len(parts) == 3 else None
         persona = personas.get(user) if user else None
         steps = []
         for row in rows:

@@ -13,7 +13,7 @@ def test_opera_becomes_sessions_that_pass_the_check(tmp_path: Path) -> None:
     out = tmp_path / "sessions.jsonl"
     done = run("data", "opera", table(tmp_path / "a.parquet", ROWS), "--out", out, "--json", tmp_path / "f.json")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "1 rows of type 'tab_activate'" in done.stdout
+    assert "no such type: 'tab_activate', 1 times" in done.stdout
     (session,) = [json.loads(line) for line in out.open()]
     assert (session["session"], len(session["steps"])) == (SESSION, 4)
     assert json.loads((tmp_path / "f.json").read_text())["left_out_types"] == {"tab_activate": 1}

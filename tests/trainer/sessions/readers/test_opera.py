@@ -85,6 +85,13 @@ def test_under_the_papers_own_spec_an_input_is_typed_and_submitted_and_scrolls_a
     assert reader.left_out == {"scroll": 1, "tab_activate": 1}
 
 
+def test_a_users_id_is_all_before_the_two_times(tmp_path: Path) -> None:
+    for name, user in ((SESSION.replace(USER, "u_2"), "u_2"), ("no times", None)):
+        (found,) = Opera([table(tmp_path / "a.parquet", [row(1, "terminate", session_id=name)])], [], OPERA)
+        assert isinstance(found, Located)
+        assert found.session.user == user
+
+
 def test_sessions_may_be_spread_over_files_and_mixed(tmp_path: Path) -> None:
     other = [{**item, "session_id": SESSION.replace("01:20", "02:20")} for item in ROWS]
     first, second = table(tmp_path / "a.parquet", [ROWS[0], other[0], ROWS[2]]), table(tmp_path / "b.parquet", ROWS[4:])
