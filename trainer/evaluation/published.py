@@ -137,7 +137,7 @@ def read_table(file: TextIO, space: ActionSpace) -> list[PublishedRun]:
             raise row.error("type", f"is no action type of the spec, which has {', '.join(space)}")
         if name in types:
             raise row.error("type", "stands twice in this run")
-        types[name] = _type_row(row, units)
+        types[name] = _type_row(row, units, space[name])
         _add_overall(row, overall)
     return [PublishedRun(name, types, overall) for name, (types, overall) in runs.items()]
 
@@ -184,7 +184,7 @@ def _refuse(what: str, names: Iterable[str]) -> None:
         raise TableError(f"{what} {name!r}")
 
 
-def _type_row(row: _Row, units: Mapping[str, str]) -> TypeRow:
+def _type_row(row: _Row, units: Mapping[str, str], fields: tuple[str, ...]) -> TypeRow:
     rollouts = row.count("rollouts")
     if not rollouts:
         raise row.error("rollouts", "leaves nothing to be a share of")
@@ -192,6 +192,9 @@ def _type_row(row: _Row, units: Mapping[str, str]) -> TypeRow:
     if hits["exact"].likeliest > hits["type"].likeliest:
         right = f"{units['type']} {row.cells[units['type']]!r}"
         raise row.error(units["exact"], f"is above {right}: an exact match has the right type, too")
+    if not fields and hits["exact"].high < hits["type"].low:
+        right = f"{units['type']} {row.cells[units['type']]!r}"
+        raise row.error(units["exact"], f"is under {right}: an action without fields is exact once its type is right")
     return TypeRow(rollouts, hits)
 
 

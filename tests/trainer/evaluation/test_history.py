@@ -65,3 +65,10 @@ def test_steps_of_the_largest_number_do_not_run_into_the_next_session() -> None:
     last = 1_000_000_000
     lines = [rollout(RED, STOP, session=name, step=step) for name in "abcdef" for step in (1, last - 1, last)]
     assert copied(*lines) == 6 / 18
+
+
+def test_last_actions_that_nobody_tells_are_counted_and_said() -> None:
+    told = [in_session(RED, 1), in_session(RED, 2), in_session(RED, 5), in_session(RED, 7, last_action=RED)]
+    (found,) = [text for text in evaluated(told).warnings if "copy_last_action" in text and "tells" in text]
+    assert "counts 1 rollout as wrong" in found, "step 5; a first step has no last action"
+    assert not [text for text in evaluated(told[:2]).warnings if "tells" in text]

@@ -86,6 +86,7 @@ def test_what_was_published_overall_may_stand_in_one_row_or_in_all() -> None:
     ("row", "reason"),
     [
         ("a,click,690,8.56,8.55", "row 2 (a, click): exact_percent '8.56' is above type_percent '8.55'"),
+        ("b,terminate,10,40,60", "exact_percent '40' is under type_percent '60': an action without fields is exact"),
         ("a,click,690,-1,8", "exact_percent '-1' is not a plain percentage"),
         ("a,click,690,nan,8", "exact_percent 'nan' is not a plain percentage"),
         ("a,click,690,1e400,8", "exact_percent '1e400' is not a plain percentage"),

@@ -149,7 +149,9 @@ class ShopCart:
                 break
         self.test, self.pairing = total, total.verdict
         if self.pairing is None:
-            raise PairingUnclearError(f"{total}; {FEWEST} actions and a clear difference are needed, or --pages before or after")
+            raise PairingUnclearError(
+                f"{total}; {FEWEST} actions and a clear difference are needed, or --pages before or after"
+            )
         return sample
 
 
