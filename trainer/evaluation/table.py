@@ -13,8 +13,6 @@ from trainer.evaluation.figures import headlines
 from trainer.evaluation.published import FIGURES, Percent, Printing, PublishedRun
 from trainer.evaluation.sentences import FIGURE_NAMES
 
-_ACCURACIES = tuple(f"{figure}_accuracy" for figure in FIGURES)
-
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
