@@ -80,12 +80,18 @@ def size_of(source: BinaryIO) -> int | None:
 
 def keep_the_input(source: BinaryIO, outputs: Mapping[str, Path | None]) -> None:
     """Raise typer.BadParameter where an output, by option, would overwrite the input or another output."""
+    for option, path in outputs.items():
+        if path is not None and path.is_file() and os.path.samestat(path.stat(), os.fstat(source.fileno())):
+            raise typer.BadParameter(f"{path} is the file being read", param_hint=option)
+    keep_apart(outputs)
+
+
+def keep_apart(outputs: Mapping[str, Path | None]) -> None:
+    """Raise typer.BadParameter where two outputs, by option, are one file."""
     taken: dict[str, str] = {}
     for option, path in outputs.items():
         if path is None:
             continue
-        if path.is_file() and os.path.samestat(path.stat(), os.fstat(source.fileno())):
-            raise typer.BadParameter(f"{path} is the file being read", param_hint=option)
         other = taken.setdefault(os.path.realpath(path), option)
         if other != option:
             raise typer.BadParameter(f"{path} is already taken by {other}", param_hint=option)
@@ -107,6 +113,8 @@ def output_file(file: Path | None, option: str) -> Iterator[BinaryIO | None]:
     if file is None:
         yield None
         return
+    if file.is_symlink():
+        file = file.resolve()
     part = file.with_name(f"{file.name}.part") if file.is_file() or not file.exists() else file
     try:
         try:

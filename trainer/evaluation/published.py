@@ -189,7 +189,7 @@ def _type_row(row: _Row, units: Mapping[str, str], fields: tuple[str, ...]) -> T
     if not rollouts:
         raise row.error("rollouts", "leaves nothing to be a share of")
     hits = {figure: _hits(row, column, rollouts) for figure, column in units.items()}
-    if hits["exact"].likeliest > hits["type"].likeliest:
+    if hits["exact"].low > hits["type"].high:
         right = f"{units['type']} {row.cells[units['type']]!r}"
         raise row.error(units["exact"], f"is above {right}: an exact match has the right type, too")
     if not fields and hits["exact"].high < hits["type"].low:

@@ -41,7 +41,7 @@ def check(
     audit = Audit(the_rules(the_spec(spec), longest_page, allow), apart, complaints.add)
     sources: list[Path | None] = [*files] if files else [None]
     for file in sources:
-        with open_sessions(file, "checking") as rows:
+        with open_sessions(file, "checking", {"--json": json_file}) as rows:
             audit.add(rows, told_apart(file))
     audit.close()
     figures = audit.as_dict()

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from reward_server.terminal import BAD_INPUT, JsonOption, output_file, printable, the_spec, write_json
+from reward_server.terminal import BAD_INPUT, JsonOption, keep_apart, output_file, printable, the_spec, write_json
 from trainer.cli.data.sources import Complaints, SkipBadOption, refuse_nothing
 from trainer.sessions.faults import BadRow
 from trainer.sessions.files import SessionRow, write_session
@@ -36,7 +36,7 @@ def opera(
     except RowsError as error:
         _fail(str(error))
     try:
-        complaints, written = _write(reader, [*files, *(users or [])], out, skip_bad)
+        complaints, written = _write(reader, [*files, *(users or [])], out, json_file, skip_bad)
     except RowsError as error:
         _fail(str(error))
     finally:
@@ -67,7 +67,7 @@ def shopcart(
     given = dict(text.partition("=")[::2] for text in columns or [])
     try:
         reader = ShopCart(files, given, None if pages == "auto" else pages)
-        complaints, written = _write(reader, files, out, skip_bad)
+        complaints, written = _write(reader, files, out, json_file, skip_bad)
     except (RowsError, PairingUnclearError) as error:
         _fail(str(error))
     found: dict[str, object] = {"pages_stored": reader.pairing, "pairing": reader.test and reader.test._asdict()}
@@ -77,14 +77,16 @@ def shopcart(
 
 
 def _write(
-    rows: Iterable[SessionRow], files: Iterable[Path], out: Path, skip_bad: bool
+    rows: Iterable[SessionRow], files: Iterable[Path], out: Path, json_file: Path | None, skip_bad: bool
 ) -> tuple[Complaints, Counter[str]]:
     complaints = Complaints(skip_bad)
     written: Counter[str] = Counter()
     console = Console(stderr=True)
     for file in files:
-        if out.exists() and file.exists() and out.samefile(file):
-            raise typer.BadParameter(f"{out} is the file being read", param_hint="--out")
+        for option, path in (("--out", out), ("--json", json_file)):
+            if path is not None and path.exists() and file.exists() and path.samefile(file):
+                raise typer.BadParameter(f"{path} is the file being read", param_hint=option)
+    keep_apart({"--out": out, "--json": json_file})
     with output_file(out, "--out") as opened, console.status("reading") as status:
         for row in rows:
             if isinstance(row, BadRow):

@@ -11,7 +11,16 @@ import typer
 from rich.console import Console
 
 from reward_server.reward.spec import RewardSpec
-from reward_server.terminal import BAD_INPUT, STDIN, byte_progress, input_file, keep_the_input, printable, size_of
+from reward_server.terminal import (
+    BAD_INPUT,
+    STDIN,
+    byte_progress,
+    input_file,
+    keep_apart,
+    keep_the_input,
+    printable,
+    size_of,
+)
 from trainer.sessions.faults import BadRow, Fault
 from trainer.sessions.files import Located, SessionRow, read_sessions
 from trainer.sessions.rules import LONGEST_PAGE, Rules
@@ -49,6 +58,7 @@ def open_sessions(
     Raises typer.BadParameter where an output, by option, is the file being read.
     """
     if file is None:
+        keep_apart(outputs or {})
         from trainer.sessions.storefront import Storefront
 
         yield (

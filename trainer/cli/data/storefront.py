@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from reward_server.terminal import JsonOption, output_file, write_json
+from reward_server.terminal import JsonOption, keep_apart, output_file, write_json
 from trainer.sessions.files import write_session
 from trainer.sessions.schema import Session
 
@@ -33,6 +33,7 @@ def storefront(
     """
     from trainer.sessions.storefront import Storefront, ceiling
 
+    keep_apart({"OUT": out, "--json": json_file})
     console = Console(stderr=True)
     types: Counter[str] = Counter()
     with output_file(out, "OUT") as opened:

@@ -69,7 +69,10 @@ class Opera:
             position = moment(row.values["timestamp"]).timestamp() if row.values.get("timestamp") else None
         except (TypeError, ValueError) as error:
             return row.bad(Fault.BAD_FIELD, "timestamp", str(error))
-        spool.add(session, position, row)
+        try:
+            spool.add(session, position, row)
+        except TypeError as error:
+            return row.bad(Fault.BAD_FIELD, "", str(error))
         return None
 
     def _type(self, action_type: str) -> str | None:
@@ -105,8 +108,14 @@ class Opera:
                 steps.append(self._step(row))
             except (TypeError, ValueError) as error:
                 yield row.bad(Fault.BAD_FIELD, "", str(error))
-        if steps:
-            yield Located(rows[0].file, rows[0].number, Session(session=name, user=user, persona=persona, steps=steps))
+        if not steps:
+            return
+        try:
+            session = Session(session=name, user=user, persona=persona, steps=steps)
+        except ValueError as error:
+            yield rows[0].bad(Fault.BAD_FIELD, "session_id", str(error))
+            return
+        yield Located(rows[0].file, rows[0].number, session)
 
     def _step(self, row: Row) -> Step:
         values = row.values

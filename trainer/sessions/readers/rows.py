@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from reward_server.json_lines import json_lines, too_long
 from trainer.sessions.faults import BadRow, Fault
 
 _BATCH_ROWS = 16
+_FIRST_LINES = 1_000
+"""JSON lines that are asked for their keys: a row need not have all."""
 
 
 class RowsError(ValueError):
@@ -33,9 +36,11 @@ class Row(NamedTuple):
 
 
 def column_names(file: Path) -> list[str]:
-    """The columns of a file: a Parquet file's schema, or the keys of the first good JSON line. Raises RowsError."""
+    """The columns of a file: a Parquet file's schema, or the keys of the first JSON lines. Raises RowsError."""
     if file.suffix == ".parquet":
         return list(_parquet(file).schema_arrow.names)
+    names: dict[str, None] = {}
+    seen = 0
     with _opened(file) as opened:
         for line in json_lines(opened):
             try:
@@ -43,7 +48,12 @@ def column_names(file: Path) -> list[str]:
             except DecodeError:
                 continue
             if isinstance(value, dict):
-                return list(value)
+                names.update(dict.fromkeys(value))
+                seen += 1
+            if seen == _FIRST_LINES:
+                break
+    if names:
+        return list(names)
     raise RowsError(f"{file}: no line of it is a JSON object")
 
 
@@ -123,11 +133,14 @@ class Spool:
         self._database.execute("BEGIN")
 
     def add(self, session: str, position: float | None, row: Row) -> None:
-        """Keep a row; `position` orders a session's rows, the file's own order where it is None or equal."""
+        """Keep a row; `position` orders a session's rows. Where one has none, or two are equal, the file's order does.
+
+        Raises TypeError for a value that JSON has no word for, bytes above all.
+        """
         self._database.execute("INSERT OR IGNORE INTO session (name) VALUES (?)", (session,))
         self._database.execute(
             "INSERT INTO row SELECT id, ?, ?, ?, ? FROM session WHERE name = ?",
-            (position, row.number, row.file, orjson.dumps(row.values, default=str), session),
+            (position, row.number, row.file, orjson.dumps(row.values), session),
         )
 
     def sessions(self) -> Iterator[tuple[str, list[Row]]]:
@@ -135,9 +148,11 @@ class Spool:
         self._database.execute("CREATE INDEX by_session ON row (session)")
         for identity, name in self._database.execute("SELECT id, name FROM session ORDER BY id"):
             found = self._database.execute(
-                "SELECT file, number, content FROM row WHERE session = ? ORDER BY position, rowid", (identity,)
-            )
-            yield name, [Row(file, number, orjson.loads(content)) for file, number, content in found]
+                "SELECT position, file, number, content FROM row WHERE session = ? ORDER BY rowid", (identity,)
+            ).fetchall()
+            if all(position is not None for position, *_ in found):
+                found.sort(key=itemgetter(0))
+            yield name, [Row(file, number, orjson.loads(content)) for _, file, number, content in found]
 
     def close(self) -> None:
         """Forget everything."""

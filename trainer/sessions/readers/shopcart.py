@@ -5,8 +5,10 @@ looked for under its usual names, can be named by the caller, and a missing one 
 Its trap, the page stored *after* the action, is tested on the data at hand (see `pairing`).
 """
 
+from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from math import isnan
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -54,6 +56,7 @@ class ShopCart:
         self._files = files
         self._pages = pages
         self._columns = _find_columns(files, columns or {})
+        self._bad: dict[str, list[int]] = {}
         self.test: PairingTest | None = None
         """What the test of the pairing counted, on the first sessions, once they are read."""
         self.pairing: Pairing | None = pages
@@ -66,6 +69,7 @@ class ShopCart:
             for row in read_rows(file, wanted):
                 bad = row if isinstance(row, BadRow) else self._spooled(row, spool)
                 if bad is not None:
+                    self._bad.setdefault(bad.file, []).append(bad.line)
                     yield bad
         yield from self._paired(self._sessions(spool))
         spool.close()
@@ -79,23 +83,44 @@ class ShopCart:
             position = order if order is None or isinstance(order, int | float) else moment(order).timestamp()
         except (TypeError, ValueError) as error:
             return row.bad(Fault.BAD_FIELD, self._columns["order"], str(error))
-        spool.add(str(session), position, row)
+        try:
+            spool.add(str(session), None if position is None or isnan(position) else float(position), row)
+        except TypeError as error:
+            return row.bad(Fault.BAD_FIELD, "", str(error))
         return None
 
     def _sessions(self, spool: Spool) -> Iterator[SessionRow]:
         for name, rows in spool.sessions():
             steps = []
-            for row in rows:
+            broken = False
+            for before, row in zip([None, *rows], rows, strict=False):
+                broken = broken or (before is not None and self._bad_between(before, row))
+                if broken and self._pages != "before":
+                    yield row.bad(Fault.BAD_FIELD, "", "it comes after a bad row, which may have held its page")
+                    continue
                 try:
                     steps.append(self._step(row))
                 except DecodeError as error:
+                    broken = True
                     yield row.bad(Fault.BAD_ACTION, self._columns["action"], error.reason)
                 except (TypeError, ValueError) as error:
+                    broken = True
                     yield row.bad(Fault.BAD_FIELD, "", str(error))
             user = self._value(rows[0], "user")
-            if steps:
+            if not steps:
+                continue
+            try:
                 session = Session(session=name, user=None if user is None else str(user), steps=steps)
-                yield Located(rows[0].file, rows[0].number, session)
+            except ValueError as error:
+                yield rows[0].bad(Fault.BAD_FIELD, self._columns["session"], str(error))
+                continue
+            yield Located(rows[0].file, rows[0].number, session)
+
+    def _bad_between(self, before: Row, row: Row) -> bool:
+        """Whether a row that could not be read stands between two of a session's, and may be the session's too."""
+        bad = self._bad.get(row.file, [])
+        place = bisect(bad, before.number)
+        return before.file == row.file and place < len(bad) and bad[place] < row.number
 
     def _step(self, row: Row) -> Step:
         order = self._value(row, "order")
@@ -169,8 +194,8 @@ def _find_columns(files: Sequence[Path], given: Mapping[str, str]) -> dict[str, 
                 raise RowsError(
                     f"{file}: no column {' or '.join(map(repr, names))} ({use}); there are {', '.join(there)}"
                 )
-            if column is not None:
-                found[use] = column
+            if column is not None and found.setdefault(use, column) != column:
+                raise RowsError(f"{file}: the column for {use} is {column!r} here and {found[use]!r} in another file")
         if "action" not in found and "type" not in found:
             raise RowsError(f"{file}: no column for the action or its type; there are {', '.join(there)}")
     return found

@@ -94,3 +94,17 @@ def test_terminal_codes_in_data_do_nothing_to_the_terminal(tmp_path: Path) -> No
 def test_a_file_that_is_not_there_or_a_fault_that_is_none_is_wrong_usage(tmp_path: Path) -> None:
     assert run("data", "check", tmp_path / "absent.jsonl").returncode == WRONG_USAGE
     assert run("data", "check", "--allow", "everything").returncode == WRONG_USAGE
+
+
+def test_the_file_that_is_checked_is_not_written_over(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(lines(shopping()))
+    assert run("data", "check", file, "--json", file).returncode == WRONG_USAGE
+    assert file.read_bytes() == lines(shopping())
+
+
+def test_a_link_is_written_through(tmp_path: Path) -> None:
+    (tmp_path / "link.json").symlink_to(tmp_path / "target.json")
+    assert run("data", "check", "-", "--json", tmp_path / "link.json", stdin=lines(shopping())).returncode == 0
+    assert json.loads((tmp_path / "target.json").read_text())["sessions"] == 1
+    assert (tmp_path / "link.json").is_symlink()

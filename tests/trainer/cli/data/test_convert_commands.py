@@ -71,6 +71,8 @@ def test_the_file_that_is_read_is_not_written_over(tmp_path: Path) -> None:
     file = write(tmp_path / "a.jsonl", rows(BEFORE))
     before = file.read_bytes()
     assert run("data", "shopcart", file, "--out", file).returncode == WRONG_USAGE
+    assert run("data", "shopcart", file, "--out", tmp_path / "s", "--json", file).returncode == WRONG_USAGE
+    assert run("data", "shopcart", file, "--out", tmp_path / "s", "--json", tmp_path / "s").returncode == WRONG_USAGE
     assert file.read_bytes() == before
 
 

@@ -73,7 +73,7 @@ def test_a_file_that_is_not_there_or_holds_no_row_is_named(tmp_path: Path) -> No
 
 def test_the_spool_puts_a_sessions_rows_in_order_however_they_come() -> None:
     spool = Spool()
-    for session, position, number in (("b", 2.0, 1), ("a", None, 2), ("b", 1.0, 3), ("a", None, 4), ("b", 1.0, 5)):
+    for session, position, number in (("b", 2.0, 1), ("a", 9.0, 2), ("b", 1.0, 3), ("a", None, 4), ("b", 1.0, 5)):
         spool.add(session, position, Row("f", number, {"n": number}))
     found = [(name, [row.number for row in rows]) for name, rows in spool.sessions()]
     spool.close()
@@ -109,3 +109,10 @@ def test_columns_that_are_not_asked_for_are_not_read(tmp_path: Path) -> None:
     (row,) = read_rows(file, ["a"])
     assert isinstance(row, Row)
     assert row.values == {"a": 1}
+
+
+def test_bytes_are_no_text_and_are_refused() -> None:
+    spool = Spool()
+    with pytest.raises(TypeError, match="bytes"):
+        spool.add("a", None, Row("f", 1, {"html": b"<p>"}))
+    spool.close()

@@ -133,3 +133,42 @@ def test_a_broken_row_is_named_and_costs_no_other(wrong: dict[str, Any], fault: 
     assert (bad.line, bad.fault) == (2, fault)
     (good,) = [item for item in found if isinstance(item, Located)]
     assert [item.action for item in good.session.steps] == [SEARCH, BUY]
+
+
+@pytest.mark.parametrize("wrong", [{"action": "{"}, {"html": 5}, {"session_id": None}])
+def test_what_follows_a_broken_row_is_left_out_where_pages_come_after(wrong: dict[str, Any], tmp_path: Path) -> None:
+    content = rows(AFTER, sessions=1)
+    content[1] |= wrong
+    found = list(ShopCart([write(tmp_path / "a.jsonl", content)], pages="after"))
+    assert [(bad.line, bad.fault.value) for bad in found if isinstance(bad, BadRow)][-1] == (3, "bad_field")
+    (good,) = [item for item in found if isinstance(item, Located)]
+    assert [item.action for item in good.session.steps] == [SEARCH], "the page of the third was in the broken second"
+
+
+def test_rows_without_an_order_keep_that_of_the_file(tmp_path: Path) -> None:
+    content = rows(BEFORE, sessions=1)
+    content[1]["step"] = None
+    (found,) = sessions(ShopCart([write(tmp_path / "a.jsonl", content)], pages="before"))
+    assert [item.action for item in found.session.steps] == ACTIONS
+
+
+def test_files_that_call_a_column_otherwise_are_refused(tmp_path: Path) -> None:
+    other = [{("context" if key == "html" else key): value for key, value in row.items()} for row in rows(BEFORE)]
+    files = [write(tmp_path / "a.jsonl", rows(BEFORE)), write(tmp_path / "b.jsonl", other)]
+    with pytest.raises(RowsError, match="the column for html is 'context' here and 'html' in another file"):
+        ShopCart(files)
+
+
+def test_a_column_that_the_first_row_lacks_is_found_in_the_next(tmp_path: Path) -> None:
+    forms = [{"action": action["type"], "name": action["name"]} for action in (OPEN_HAT, BUY)]
+    typed = {"action": SEARCH["type"], "name": SEARCH["name"], "text": SEARCH["text"]}
+    content = [{"session": "s", "html": HOME, **form} for form in (*forms, typed)]
+    (found,) = sessions(ShopCart([write(tmp_path / "a.jsonl", content)], pages="before"))
+    assert found.session.steps[2].action == SEARCH
+
+
+def test_an_id_that_is_too_long_is_a_fault(tmp_path: Path) -> None:
+    content = [{**row, "session_id": "x" * 600} for row in rows(BEFORE, sessions=1)]
+    (bad,) = ShopCart([write(tmp_path / "a.jsonl", content)], pages="before")
+    assert isinstance(bad, BadRow)
+    assert bad.pointer == "/session_id"
