@@ -200,15 +200,16 @@ def test_vllms_refusals_stop_the_run_in_its_own_words(vllm: VLLM, sessions: Path
     assert vllm.count() == start
 
 
-def test_a_prompt_over_the_models_length_stops_the_run_and_a_shorter_page_goes_on(vllm: VLLM, tmp_path: Path) -> None:
+def test_a_prompt_over_the_models_length_costs_its_step_and_a_shorter_page_is_answered(vllm: VLLM, tmp_path: Path) -> None:
     sessions, out = tmp_path / "long.jsonl", tmp_path / "filled.jsonl"
     page = "a red hat " * 1_000
     step = {"html": f'<p>{page}</p><button name="hat">Buy</button>', "action": {"type": "click", "name": "hat"}}
     sessions.write_text(json.dumps({"session": "s", "steps": [step]}) + "\n")
     done, figures = run(vllm, sessions, out)
     assert done.returncode == 1
-    assert "(400): " in figures["stopped"]
-    assert "2048" in figures["stopped"], "the length is named"
+    assert figures["stopped"] is None
+    assert "rejected: 400: " in done.stderr
+    assert "2048" in done.stderr, "the length is named"
     _, figures = run(vllm, sessions, out, "--max-page-chars", 2_000)
     assert (figures["stopped"], figures["pages_cut"]) == (None, 1)
     assert figures["answers"] >= 1
