@@ -200,7 +200,9 @@ def test_vllms_refusals_stop_the_run_in_its_own_words(vllm: VLLM, sessions: Path
     assert vllm.count() == start
 
 
-def test_a_prompt_over_the_models_length_costs_its_step_and_a_shorter_page_is_answered(vllm: VLLM, tmp_path: Path) -> None:
+def test_a_prompt_over_the_models_length_costs_its_step_and_a_shorter_page_is_answered(
+    vllm: VLLM, tmp_path: Path
+) -> None:
     sessions, out = tmp_path / "long.jsonl", tmp_path / "filled.jsonl"
     page = "a red hat " * 1_000
     step = {"html": f'<p>{page}</p><button name="hat">Buy</button>', "action": {"type": "click", "name": "hat"}}
