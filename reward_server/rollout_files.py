@@ -58,20 +58,27 @@ def score_lines(
 ) -> Iterator[ScoredLine | BadLine]:
     """Score a rollout file line by line, in order; blank lines do not count. Reads a bounded part of it at a time.
 
-    Rollouts come as `row`s, for who needs more of a line than scoring does.
+    Rollouts come as `row`s, for who needs more of a line than scoring does. The scorer's certainty source is closed at
+    the end; raises SourceError when it fails, which is no line's fault.
     """
-    for chunk in _chunks(file, row):
-        outcomes = _score([item for item in chunk if isinstance(item, _Parsed)], scorer)
-        for item in chunk:
-            yield outcomes[item.line] if isinstance(item, _Parsed) else item
+    # One event loop for all: connections that a source keeps open belong to the loop they were made in.
+    with asyncio.Runner() as runner:
+        try:
+            for chunk in _chunks(file, row):
+                outcomes = _score([item for item in chunk if isinstance(item, _Parsed)], scorer, runner)
+                for item in chunk:
+                    yield outcomes[item.line] if isinstance(item, _Parsed) else item
+        finally:
+            if scorer.source is not None:
+                runner.run(scorer.source.close())
 
 
-def _score(lines: list[_Parsed], scorer: Scorer) -> dict[int, ScoredLine | BadLine]:
+def _score(lines: list[_Parsed], scorer: Scorer, runner: asyncio.Runner) -> dict[int, ScoredLine | BadLine]:
     """Outcomes by line number. A batch stands or falls as a whole, so the rollouts at fault are taken out of it."""
     outcomes: dict[int, ScoredLine | BadLine] = {}
     while lines:
         try:
-            batch = asyncio.run(scorer.score([item.rollout for item in lines]))
+            batch = runner.run(scorer.score([item.rollout for item in lines]))
         except BatchError as error:
             for fault in error.faults:
                 item = lines[fault.index]

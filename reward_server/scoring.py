@@ -21,6 +21,10 @@ from reward_server.reward.completion import Completion, Reason, parse
 from reward_server.reward.score import ScoreCard, Target, prepare, score
 from reward_server.reward.spec import RewardSpec
 
+_NO_PROMPT = (
+    "this server measures a rationale only after its prompt (REWARD_REQUIRE_PROMPT): send prompt or prompt_token_ids"
+)
+
 
 class ConfigurationError(ValueError):
     """A spec and a certainty source that do not go together."""
@@ -58,9 +62,11 @@ class Scorer:
     Raises ConfigurationError when the spec needs a certainty that the source cannot give.
     """
 
-    def __init__(self, spec: RewardSpec, source: CertaintySource | None) -> None:
+    def __init__(self, spec: RewardSpec, source: CertaintySource | None, *, require_prompt: bool = False) -> None:
+        """`require_prompt` refuses a rollout whose certainty would be measured without its prompt."""
         self.spec = spec
         self.source = source
+        self._require_prompt = require_prompt
         if not spec.needs_certainty:
             return
         kind = spec.certainty.kind
@@ -71,12 +77,16 @@ class Scorer:
             )
         if kind not in source.kinds:
             raise ConfigurationError(
-                f"spec {spec.name} asks for {kind}, which the certainty source {source.name!r} cannot give; "
-                f"it gives {', '.join(sorted(source.kinds))}"
+                f"spec {spec.name} asks for {kind}, which the certainty source {source.name!r} cannot give: it sees "
+                f"top-k log-probabilities only. Choose the source vllm or local, which see them all, or a spec "
+                f"with one of {', '.join(sorted(source.kinds))}"
             )
 
     async def score(self, rollouts: Sequence[wire.Rollout]) -> list[Scored]:
-        """Score cards in the order of the rollouts. Raises BatchError when a single one cannot be scored."""
+        """Score cards in the order of the rollouts.
+
+        Raises BatchError when a single one cannot be scored, and what the certainty source raises.
+        """
         targets = self._targets(rollouts)
         outcomes = [parse(rollout.completion, self.spec) for rollout in rollouts]
         certainties = await self._certainties(rollouts, outcomes)
@@ -109,15 +119,20 @@ class Scorer:
         if self.source is None or not self.spec.needs_certainty:
             return certainties
         kind = self.spec.certainty.kind
-        indexes, requests = [], []
+        indexes, requests, faults = [], [], []
         for index, (rollout, outcome) in enumerate(zip(rollouts, outcomes, strict=True)):
             if isinstance(outcome, Reason):
                 continue
-            if outcome.rationale:
-                indexes.append(index)
-                requests.append(RationaleRequest(outcome.rationale, _top_logprobs(rollout)))
-            else:
-                certainties[index] = empty_rationale(kind, self.source.name)
+            if not outcome.rationale:
+                certainties[index] = empty_rationale(kind, self.source)
+                continue
+            request = _rationale_request(rollout)
+            if self._require_prompt and not request.has_prompt and self.source.needs_prompt(request):
+                faults.append(Fault(index, ("prompt",), _NO_PROMPT))
+            indexes.append(index)
+            requests.append(request)
+        if faults:
+            raise BatchError(faults)
         try:
             measured = await self.source.measure(requests, kind)
         except EvidenceError as error:
@@ -160,6 +175,12 @@ def _label_fault(index: int, label: object, error: LabelError) -> Fault:
     return Fault(index, ("label", *error.path), error.reason)
 
 
-def _top_logprobs(rollout: wire.Rollout) -> TopLogprobs | None:
+def _rationale_request(rollout: wire.Rollout) -> RationaleRequest:
     evidence = rollout.certainty
-    return None if evidence is None else TopLogprobs(evidence.vocab_size, evidence.top_logprobs)
+    return RationaleRequest(
+        rollout.completion,
+        rollout.prompt,
+        rollout.prompt_token_ids,
+        rollout.completion_token_ids,
+        None if evidence is None else TopLogprobs(evidence.vocab_size, evidence.top_logprobs),
+    )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from reward_server.certainty.options import SourceOptions
 from reward_server.certainty.sources import SourceName
 
 
@@ -27,7 +28,41 @@ class Settings(BaseSettings):
         (), description="Further specs to load, for ?spec=NAME. Default: every preset the certainty source can serve."
     )
     certainty: SourceName = Field(
-        "rollout", description="Where the rationale's certainty comes from: top-k logprobs in each rollout, or nowhere."
+        "rollout",
+        description="Where the rationale's certainty comes from: top-k logprobs in each rollout, a vLLM with our "
+        "plugin, any vLLM's top-k logprobs, a model in this process, or nowhere.",
+    )
+    certainty_model: str | None = Field(
+        None,
+        min_length=1,
+        description="Hugging Face id or folder of the model whose certainty it is. local: that model, the built-in "
+        "demo model without one; vllm-logprobs: needed, for its tokenizer; vllm: refuse any other model.",
+    )
+    certainty_revision: str | None = Field(
+        None, min_length=1, description="Revision of that model; vllm refuses any other."
+    )
+    vllm_url: str = Field(
+        "http://127.0.0.1:8000",
+        pattern=r"^https?://[^/]",
+        description="Where vLLM listens, for vllm and vllm-logprobs.",
+    )
+    vllm_api_key: SecretStr | None = Field(None, description="Key that vLLM asks for (its own --api-key).")
+    vllm_top_k: int = Field(
+        20,
+        ge=1,
+        le=1_000,
+        description="Log-probabilities per token for vllm-logprobs; vLLM's --max-logprobs allows 20.",
+    )
+    certainty_concurrency: int = Field(16, ge=1, description="Most prompts whose rationales are measured at once.")
+    patience: float = Field(
+        120.0, gt=0, allow_inf_nan=False, description="Seconds to wait for a certainty source that does not answer."
+    )
+    rollout_certainty: bool = Field(
+        False, description="Use the top-k logprobs of batches that bring them, whatever the source is for the others."
+    )
+    require_prompt: bool = Field(
+        False,
+        description="Refuse rollouts whose rationale would be measured without its prompt. For training, say yes.",
     )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="Keys that clients may use. Without any, every request is served."
@@ -48,6 +83,20 @@ class Settings(BaseSettings):
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
         "warning", description="Level of the server's log; info adds a line per request."
     )
+
+    @property
+    def source_options(self) -> SourceOptions:
+        """What the certainty source is set up with."""
+        return SourceOptions(
+            self.certainty_model,
+            self.certainty_revision,
+            self.vllm_url.rstrip("/"),
+            self.vllm_api_key.get_secret_value() if self.vllm_api_key else None,
+            self.vllm_top_k,
+            self.certainty_concurrency,
+            self.patience,
+            self.rollout_certainty,
+        )
 
     @model_validator(mode="after")
     def _not_open_by_accident(self) -> Self:

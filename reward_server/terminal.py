@@ -26,7 +26,12 @@ JsonOption = Annotated[Path | None, typer.Option("--json", help="Also write the 
 
 def printable(text: str) -> str:
     """Text for a rich console: neither its markup nor a control character in it does anything to the terminal."""
-    return escape("".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text))
+    return escape(visible(text))
+
+
+def visible(text: str) -> str:
+    """Text with its control characters written out; for where rich takes no markup."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 def the_spec(name_or_file: str) -> RewardSpec:

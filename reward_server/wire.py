@@ -64,9 +64,11 @@ class Rollout(_Message):
     group: str | None = None
     """Rollouts of one prompt share it; comes back with the result."""
     prompt: str | None = None
-    """The text before the completion."""
+    """The text before the completion, special tokens written out."""
     prompt_token_ids: TokenIds | None = None
+    """Its tokens, which win over its text; an empty list is none."""
     completion_token_ids: TokenIds | None = None
+    """The completion's tokens as they were sampled; what they spell has to contain the completion."""
     certainty: CertaintyEvidence | None = None
     """For the certainty source `rollout`."""
 
@@ -106,12 +108,22 @@ class CertaintyOut(_Answer):
     """Self-certainty of the rationale, averaged over its tokens, in nats."""
 
     value: float
+    """What the reward counts: the exact value, or the middle of its bounds."""
     lower: float
     upper: float
+    """Bounds of the exact value; equal where it is known."""
     tokens: int
+    """How many tokens the rationale has."""
     kind: Kind
     source: str
     model: str | None
+    """Whose certainty it is; None for the source `rollout`, where it is the policy's own."""
+    revision: str | None
+    """Which version of that model's weights."""
+    loaded_at: str | None
+    """Since when the source has used these weights, RFC 3339 in UTC."""
+    context: bool
+    """Whether it was measured after the prompt; false where the rollout brought none."""
 
 
 class Result(_Answer):
@@ -188,6 +200,11 @@ class CertaintyConfiguration(_Answer):
     source: str
     kind: Kind | None
     """None where the default spec gives certainty no weight."""
+    model: str | None
+    """Whose certainty it is; None for `rollout`, and before the source has answered for the first time."""
+    revision: str | None
+    loaded_at: str | None
+    """Since when the source has used these weights, RFC 3339 in UTC."""
 
 
 class Version(_Answer):

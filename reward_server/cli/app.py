@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from reward_server import __version__
+from reward_server.cli.certainty import certainty
 from reward_server.cli.explain import explain
 from reward_server.cli.score import score
 from reward_server.cli.serve import serve
@@ -18,6 +19,9 @@ app.command(
     epilog='Example: `reward-server explain \'{"rationale": "I am done.", "action": {"type": "terminate"}}\' '
     '--label \'{"type": "terminate"}\'`'
 )(explain)
+app.command(epilog='Example: `reward-server certainty "I want a cheap rice cooker." --prompt "What do you do next? "`')(
+    certainty
+)
 app.add_typer(spec_app, name="spec", epilog="Example: `reward-server spec list`")
 
 

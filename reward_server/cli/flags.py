@@ -55,7 +55,7 @@ def _annotation(name: str) -> Any:
 
 
 def _default(default: Any) -> str:
-    return "" if default == () or default is False else f"; default {default}"
+    return "" if default == () or default is False or default is None else f"; default {default}"
 
 
 def _metavar(annotation: Any) -> str:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO, get_args
 
 import typer
 from rich.console import Console
 
-from reward_server.certainty.sources import create_source
+from reward_server.certainty.options import SourceOptions
+from reward_server.certainty.source import SourceError
+from reward_server.certainty.sources import SourceName, create_source
 from reward_server.cli.summary import Summary
 from reward_server.reward.spec import RewardSpec
 from reward_server.rollout_files import BadLine, ScoredLine, score_lines
@@ -25,6 +27,7 @@ from reward_server.terminal import (
     printable,
     size_of,
     the_spec,
+    visible,
 )
 
 _SHOWN_BAD_LINES = 20
@@ -34,6 +37,50 @@ _LINES_PER_UPDATE = 256
 def score(
     file: Annotated[Path, typer.Argument(help="Rollouts as JSON lines; - reads standard input.")],
     spec: SpecOption = "shop-r1",
+    certainty: Annotated[
+        SourceName,
+        typer.Option(
+            "--certainty",
+            help=f"Where the rationale's certainty comes from: {', '.join(get_args(SourceName))}.",
+            metavar="NAME",
+            envvar="REWARD_CERTAINTY",
+        ),
+    ] = "rollout",
+    certainty_model: Annotated[
+        str | None,
+        typer.Option(
+            "--certainty-model",
+            help="Hugging Face id or folder of the model whose certainty it is.",
+            envvar="REWARD_CERTAINTY_MODEL",
+        ),
+    ] = None,
+    certainty_revision: Annotated[
+        str | None,
+        typer.Option("--certainty-revision", help="Revision of that model.", envvar="REWARD_CERTAINTY_REVISION"),
+    ] = None,
+    vllm_url: Annotated[
+        str,
+        typer.Option("--vllm-url", help="Where vLLM listens, for vllm and vllm-logprobs.", envvar="REWARD_VLLM_URL"),
+    ] = SourceOptions().url,
+    vllm_api_key: Annotated[
+        str | None, typer.Option("--vllm-api-key", help="Key that vLLM asks for.", envvar="REWARD_VLLM_API_KEY")
+    ] = None,
+    vllm_top_k: Annotated[
+        int,
+        typer.Option(
+            "--vllm-top-k",
+            min=1,
+            max=1_000,
+            help="Log-probabilities per token for vllm-logprobs.",
+            envvar="REWARD_VLLM_TOP_K",
+        ),
+    ] = SourceOptions().top_k,
+    patience: Annotated[
+        float,
+        typer.Option(
+            "--patience", min=0.0, help="Seconds to wait for a vLLM that does not answer.", envvar="REWARD_PATIENCE"
+        ),
+    ] = SourceOptions().patience,
     out: Annotated[Path | None, typer.Option("--out", help="Write one result per good line to this file.")] = None,
     json_file: JsonOption = None,
 ) -> None:
@@ -41,56 +88,101 @@ def score(
 
     Lines that cannot be scored are named on standard error and left out; the exit status is then 1.
     """
-    scorer = _scorer(the_spec(spec))
-    summary = Summary()
-    bad: list[BadLine] = []
-    bad_count = 0
-    with input_file(file) as source:
-        keep_the_input(source, {"--out": out, "--json": json_file})
-        with (
-            output_file(out, "--out") as results,
-            output_file(json_file, "--json") as figures,
-            byte_progress("scoring") as progress,
-        ):
-            task = progress.add_task("", total=size_of(source))
-            for item in _readable(score_lines(source, scorer), file):
-                if item.line % _LINES_PER_UPDATE == 0:
-                    progress.update(task, completed=item.end)
-                if isinstance(item, BadLine):
-                    bad_count += 1
-                    if bad_count <= _SHOWN_BAD_LINES:
-                        bad.append(item)
-                    continue
-                summary.add(item.scored)
-                if results is not None:
-                    results.write(item.as_json())
-            if figures is not None:
-                figures.write(as_json(_figures(summary, scorer.spec, bad, bad_count)))
-    _print(summary, scorer.spec)
-    _complain("standard input" if file == STDIN else str(file), bad, bad_count)
-    if bad_count:
+    options = SourceOptions(certainty_model, certainty_revision, vllm_url, vllm_api_key, vllm_top_k, patience=patience)
+    scorer = _scorer(the_spec(spec), certainty, options)
+    tally = _Tally()
+    try:
+        with input_file(file) as source:
+            keep_the_input(source, {"--out": out, "--json": json_file})
+            _score(source, file, scorer, tally, out, json_file)
+    except SourceError as error:
+        console = Console(stderr=True)
+        console.print(f"[red]the rationales' certainty is not to be had:[/] {printable(str(error))}", soft_wrap=True)
+        raise typer.Exit(BAD_INPUT) from None
+    _print(tally.summary, scorer)
+    _complain("standard input" if file == STDIN else str(file), tally.bad, tally.bad_count)
+    if tally.bad_count:
         raise typer.Exit(BAD_INPUT)
 
 
-def _figures(summary: Summary, spec: RewardSpec, bad: list[BadLine], bad_count: int) -> dict[str, Any]:
+class _Tally:
+    """What has been seen of a file."""
+
+    def __init__(self) -> None:
+        self.summary = Summary()
+        self.bad: list[BadLine] = []
+        """The first of those that cannot be scored."""
+        self.bad_count = 0
+
+    def add(self, item: ScoredLine | BadLine) -> None:
+        """Count one line."""
+        if isinstance(item, ScoredLine):
+            self.summary.add(item.scored)
+            return
+        self.bad_count += 1
+        if self.bad_count <= _SHOWN_BAD_LINES:
+            self.bad.append(item)
+
+
+def _score(
+    source: BinaryIO, file: Path, scorer: Scorer, tally: _Tally, out: Path | None, json_file: Path | None
+) -> None:
+    with (
+        output_file(out, "--out") as results,
+        output_file(json_file, "--json") as figures,
+        byte_progress("scoring") as progress,
+    ):
+        task = progress.add_task("", total=size_of(source))
+        for item in _readable(score_lines(source, scorer), file):
+            if item.line % _LINES_PER_UPDATE == 0:
+                progress.update(task, completed=item.end)
+            tally.add(item)
+            if results is not None and isinstance(item, ScoredLine):
+                results.write(item.as_json())
+        if figures is not None:
+            figures.write(as_json(_figures(tally, scorer)))
+
+
+def _figures(tally: _Tally, scorer: Scorer) -> dict[str, Any]:
     return {
-        "spec": {"name": spec.name, "digest": spec.digest},
-        **summary.as_dict(),
-        "bad_lines": bad_count,
-        "first_bad_lines": [{"line": item.line, "pointer": item.pointer, "reason": item.reason} for item in bad],
+        "spec": {"name": scorer.spec.name, "digest": scorer.spec.digest},
+        "certainty": _certainty(scorer),
+        **tally.summary.as_dict(),
+        "bad_lines": tally.bad_count,
+        "first_bad_lines": [{"line": item.line, "pointer": item.pointer, "reason": item.reason} for item in tally.bad],
     }
 
 
-def _scorer(spec: RewardSpec) -> Scorer:
+def _certainty(scorer: Scorer) -> dict[str, Any] | None:
+    """Where certainties came from; None where the spec gives them no weight."""
+    if scorer.source is None:
+        return None
+    model = scorer.source.model
+    return {
+        "source": scorer.source.name,
+        "kind": scorer.spec.certainty.kind,
+        "model": model and model.name,
+        "revision": model and model.revision,
+    }
+
+
+def _scorer(spec: RewardSpec, name: SourceName, options: SourceOptions) -> Scorer:
     try:
-        return Scorer(spec, create_source("rollout" if spec.needs_certainty else "none"))
+        return Scorer(spec, create_source(name if spec.needs_certainty else "none", options))
     except ConfigurationError as error:
         raise typer.BadParameter(str(error), param_hint="--spec") from None
+    except SourceError as error:
+        raise typer.BadParameter(visible(str(error)), param_hint="--certainty") from None
 
 
-def _print(summary: Summary, spec: RewardSpec) -> None:
+def _print(summary: Summary, scorer: Scorer) -> None:
     console = Console()
+    spec = scorer.spec
     console.print(f"spec [bold]{printable(spec.name)}[/] {spec.digest}", soft_wrap=True, highlight=False)
+    if (certainty := _certainty(scorer)) is not None:
+        whose = " ".join(part for part in (certainty["model"], certainty["revision"]) if part)
+        line = f"certainty from [bold]{certainty['source']}[/] {printable(whose)}".rstrip()
+        console.print(line, soft_wrap=True, highlight=False)
     console.print(summary.table())
 
 

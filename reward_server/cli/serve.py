@@ -2,6 +2,7 @@
 
 import typer
 
+from reward_server.certainty.source import SourceError
 from reward_server.cli.flags import with_settings
 from reward_server.reward.spec import SpecError
 from reward_server.scoring import ConfigurationError
@@ -17,6 +18,6 @@ def serve(settings: Settings) -> None:
 
     try:
         state = create_state(settings)
-    except (SpecError, ConfigurationError) as error:
+    except (SpecError, ConfigurationError, SourceError) as error:
         raise typer.BadParameter(str(error)) from None
     raise typer.Exit(run(state))

@@ -1,5 +1,8 @@
 """Wiring: settings in, an ASGI application out."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from http import HTTPStatus
 
@@ -22,7 +25,13 @@ Scores rollouts of LLMs that simulate online shoppers with the reward of Shop-R1
 
 def create_app(state: ServerState) -> FastAPI:
     """The service around one server state."""
-    app = FastAPI(title="Shop-R1 reward server", version=__version__, description=_DESCRIPTION, redirect_slashes=False)
+    app = FastAPI(
+        title="Shop-R1 reward server",
+        version=__version__,
+        description=_DESCRIPTION,
+        redirect_slashes=False,
+        lifespan=_watching,
+    )
     app.state.server = state
     app.include_router(router)
     app.add_middleware(Measured, metrics=state.metrics)
@@ -32,6 +41,23 @@ def create_app(state: ServerState) -> FastAPI:
     app.add_exception_handler(Exception, _crash)
     app.openapi = partial(openapi, app)  # type: ignore[method-assign]
     return app
+
+
+@asynccontextmanager
+async def _watching(app: FastAPI) -> AsyncIterator[None]:
+    """Keep an eye on the certainty source for as long as the service runs."""
+    source = app.state.server.certainty
+    if source is None:
+        yield
+        return
+    watching = asyncio.create_task(source.watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+        await source.close()
 
 
 async def _problem(request: Request, error: Exception) -> Response:

@@ -5,16 +5,21 @@ import shlex
 import sys
 from typing import Any
 
+import httpx
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
 from reward_server import __version__
+from reward_server.certainty.model_files import is_demo_model
+from reward_server.certainty.sources import SourceName
 from reward_server.reward.spec import RewardSpec
 from reward_server.service.state import ServerState
+from reward_server.terminal import printable
 
 _FIELDS = {"name": "add_to_cart.buy_now", "text": "rice cooker"}
 _EVIDENCE = {"vocab_size": 151936, "top_logprobs": [[-0.1, -2.5], [-0.01, -5.0]]}
+_PROMPT = "The page shows a rice cooker for 34 dollars. What do you do next? "
 
 
 def print_banner(state: ServerState, port: int) -> None:
@@ -24,7 +29,7 @@ def print_banner(state: ServerState, port: int) -> None:
     lines = [
         f"[bold]{url}[/]  API at /openapi.json, metrics at /metrics",
         f"spec [bold]{escape(spec.name)}[/] {spec.digest[:19]}…, {len(state.scorers)} loaded",
-        _certainty_line(state),
+        *_certainty_lines(state),
     ]
     Console(file=sys.stderr).print(Panel("\n".join(lines), title=f"Shop-R1 reward server {__version__}", expand=False))
     sys.stderr.write(f"Try it:\n{example_command(state, url)}\n")
@@ -34,24 +39,45 @@ def print_banner(state: ServerState, port: int) -> None:
 def example_command(state: ServerState, url: str) -> str:
     """A `curl` that scores one rollout on this server, for a shell."""
     key = " -H 'Authorization: Bearer KEY'" if state.keys else ""
-    return f"curl -s {url}/score{key} -d {shlex.quote(json.dumps(example_request(state.default.spec)))}"
+    request = example_request(state.default.spec, state.settings.certainty)
+    return f"curl -s {url}/score{key} -d {shlex.quote(json.dumps(request))}"
 
 
-def example_request(spec: RewardSpec) -> dict[str, Any]:
-    """A request that this spec can score, a click if it has clicks."""
+def example_request(spec: RewardSpec, source: SourceName) -> dict[str, Any]:
+    """A request that this spec can score with certainty from this source: a click, if it has clicks."""
     kind = "click" if "click" in spec.actions else next(iter(spec.actions))
     action = {"type": kind, **{name: _FIELDS.get(name, "anything") for name in spec.action_space[kind]}}
     completion = json.dumps({"rationale": "It fits my budget, so I buy it now.", "action": action})
     rollout: dict[str, Any] = {"completion": completion, "label": action}
     if spec.needs_certainty:
-        rollout["certainty"] = _EVIDENCE
+        rollout |= {"certainty": _EVIDENCE} if source == "rollout" else {"prompt": _PROMPT}
     return {"rollouts": [rollout]}
 
 
-def _certainty_line(state: ServerState) -> str:
+def _certainty_lines(state: ServerState) -> list[str]:
+    settings = state.settings
     if not state.default.spec.needs_certainty:
-        return "certainty [yellow]not scored[/]: this spec gives the rationale's certainty no weight"
-    return f"certainty from [bold]{state.settings.certainty}[/]: each rollout brings top-k logprobs of its rationale"
+        return ["certainty [yellow]not scored[/]: this spec gives the rationale's certainty no weight"]
+    model = state.default.source and state.default.source.model
+    url = printable(str(httpx.URL(settings.vllm_url).copy_with(userinfo=b"")))
+    lines = [
+        f"certainty from [bold]{settings.certainty}[/]: "
+        + {
+            "rollout": "each rollout brings top-k logprobs of its rationale",
+            "vllm": f"exact, by the model of the vLLM at {url}",
+            "vllm-logprobs": f"bounds, from top-{settings.vllm_top_k} logprobs of the vLLM at {url}",
+            "local": f"exact, by {printable(model.name) if model else ''} in this process",
+        }[settings.certainty]
+    ]
+    if settings.rollout_certainty and settings.certainty != "rollout":
+        lines.append("or from the top-k logprobs of batches that bring them")
+    if settings.certainty == "local" and is_demo_model(settings.certainty_model):
+        lines += [
+            "[yellow]It is a demo model: its certainties mean nothing for your policy.[/]",
+            "For real ones set REWARD_CERTAINTY_MODEL to any Hugging Face model,",
+            "or REWARD_CERTAINTY to vllm, beside a vLLM that serves your policy.",
+        ]
+    return lines
 
 
 def _url(host: str, port: int) -> str:

@@ -10,6 +10,7 @@ from reward_server import __version__
 from reward_server.reward.score import Terms
 from reward_server.reward.spec import RewardSpec
 from reward_server.scoring import Scored
+from reward_server.service.certainty_metrics import CertaintyMetrics
 
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -110,6 +111,7 @@ class Metrics:
             registry=registry,
         )
         self._runs: set[str] = set()
+        self.certainty = CertaintyMetrics(registry)
 
     def describe(self, specs: Sequence[RewardSpec], default: RewardSpec) -> None:
         """Publish the version and the loaded specs."""

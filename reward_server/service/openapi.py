@@ -47,6 +47,13 @@ _SCORING_PARAMETERS = [
     ("header", "If-Match", "Score only if the spec has this digest, else answer 412."),
     ("header", "X-Run-Id", "Names the training run in the metrics."),
 ]
+_HEADERS = {
+    "ETag": "The spec's digest.",
+    "X-Certainty-Source": "Where the certainties come from; `none` where the spec gives them no weight.",
+    "X-Certainty-Model": "The model whose certainty it is, where the source knows.",
+    "X-Certainty-Revision": "Which version of its weights.",
+    "X-Certainty-Model-Age": "Whole seconds since the source began to use them.",
+}
 _PROBLEMS = {
     "/score": {
         "401": "No API key, or a wrong one.",
@@ -54,11 +61,12 @@ _PROBLEMS = {
         "412": "Another spec than the one asked for would score it.",
         "413": "The body is over its limit.",
         "422": "A label, a field or the whole request is wrong; nothing was scored.",
+        "503": "The certainty source is away, fails, or has another model; nothing was scored.",
     },
     "/specs": {"401": "No API key, or a wrong one."},
     "/specs/{name}": {"401": "No API key, or a wrong one.", "404": "No such spec is loaded."},
     "/version": {"401": "No API key, or a wrong one."},
-    "/readyz": {"503": "The server is shutting down."},
+    "/readyz": {"503": "The server is shutting down, or its certainty source cannot be counted on."},
 }
 _PROBLEMS["/get_reward"] = _PROBLEMS["/score"]
 
@@ -108,7 +116,9 @@ def _complete(operation: dict[str, Any], path: str) -> None:
     content = {"schema": {"oneOf": [_ref(model) for model in _REQUESTS]}, "examples": examples}
     operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     responses["200"]["content"] = {"application/json": {"schema": {"oneOf": [_ref(model) for model in _SCORES]}}}
-    responses["200"]["headers"] = {"ETag": {"description": "The spec's digest.", "schema": {"type": "string"}}}
+    responses["200"]["headers"] = {
+        name: {"description": description, "schema": {"type": "string"}} for name, description in _HEADERS.items()
+    }
 
 
 def _ref(model: type[BaseModel]) -> dict[str, str]:

@@ -92,7 +92,9 @@ def to_rollouts(request: wire.OpenRLHFRequest, settings: Settings) -> list[wire.
         except NoCompletionError as error:
             faults.append((f"/query/{index}", str(error)))
         else:
-            rollouts.append(wire.Rollout(completion=completion, label=label, prompt=prompt))
+            # Of a prompt that was cut, the model saw what the query has of it.
+            seen = query[: len(query) - len(completion)]
+            rollouts.append(wire.Rollout(completion=completion, label=label, prompt=seen))
     if faults:
         raise unprocessable("no-completion", *faults)
     return rollouts
@@ -117,7 +119,10 @@ def _means(scored: Sequence[Scored], spec: RewardSpec) -> dict[str, float]:
     cards = [item.card for item in scored]
     predicted = [card.action.type for card in cards if card.action]
     sums = {f"term_{name}": fsum(getattr(card.terms, name) for card in cards) for name in cards[0].terms._fields}
-    sums["certainty_nats"] = fsum(item.certainty.value for item in scored if item.certainty)
+    measured = [item.certainty for item in scored if item.certainty]
+    sums["certainty_nats"] = fsum(certainty.value for certainty in measured)
+    sums["certainty_width"] = fsum(certainty.upper - certainty.lower for certainty in measured)
+    sums["certainty_without_context"] = sum(not certainty.context for certainty in measured)
     sums["valid"] = len(predicted)
     sums["type_match"] = sum(card.type_match for card in cards)
     sums["exact_match"] = sum(card.exact_match for card in cards)

@@ -12,11 +12,14 @@ import orjson
 from fastapi import Response
 from pydantic import BaseModel
 
+from reward_server.certainty.source import SourceError, SourceMismatch, SourceUnavailable
+
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 20
 """How many faults of one request an answer lists."""
 
 _LONGEST_DETAIL = 500
+_RETRY_AFTER = "5"
 
 
 class Fault(BaseModel):
@@ -80,6 +83,17 @@ class Problem(Exception):
 def shorten(text: str) -> str:
     """At most 500 characters, so that no answer repeats a megabyte of its request."""
     return text if len(text) <= _LONGEST_DETAIL else f"{text[: _LONGEST_DETAIL - 1]}…"
+
+
+def certainty_problem(error: SourceError) -> Problem:
+    """A 503: the certainty source cannot tell what the spec needs, and a batch is never scored without it."""
+    faults = [("", str(error))]
+    if isinstance(error, SourceUnavailable):
+        headers = {"Retry-After": _RETRY_AFTER}
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "certainty-unavailable", faults, headers=headers)
+    if isinstance(error, SourceMismatch):
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "certainty-mismatch", faults)
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "certainty-failed", faults)
 
 
 def unprocessable(kind: str, *faults: tuple[str, str]) -> Problem:

@@ -1,25 +1,31 @@
 """The HTTP routes, thin: read, check, hand to the scorer, answer."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Coroutine, Mapping
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
 
 from reward_server import __version__
+from reward_server.certainty.source import SourceError
 from reward_server.decoding import DecodeError, decode, pointer
 from reward_server.reward.spec import RewardSpec
 from reward_server.scoring import BatchError, Scorer
 from reward_server.service import native, openrlhf
 from reward_server.service.auth import check_key
+from reward_server.service.certainty import certainty_headers
 from reward_server.service.dialect import Dialect
 from reward_server.service.limits import read_body
-from reward_server.service.problems import Problem, shorten, unprocessable
+from reward_server.service.problems import Problem, certainty_problem, shorten, unprocessable
 from reward_server.service.state import ServerState
 
 router = APIRouter()
+
+T = TypeVar("T")
 
 _LONGEST_RUN_ID = 128
 """Characters of a run's name that metrics keep."""
@@ -34,33 +40,33 @@ async def score(request: Request) -> Response:
     """Score a batch of rollouts under one spec: all of them, or none.
 
     Takes the native dialect (`rollouts`) and OpenRLHF's (`query`, `prompts`, `labels`); `/get_reward` is another name
-    for the same route. Scoring is a pure function of request and spec: a retry is safe and gives the same bytes.
+    for the same route. Scoring is a pure function of request, spec and model: a retry is safe and gives the same bytes.
     """
     state = _authorized(request)
     scorer = _chosen_scorer(request, state)
     try:
         message = _decode(await read_body(request, state.settings.max_body_bytes))
         dialect = _dialect(message)
-        answer = await _score(message, dialect, scorer, state, _run_id(request))
+        return await _score(request, message, dialect, scorer)
     except Problem as problem:
         problem.headers["ETag"] = _etag(scorer.spec)
         raise
-    return _json(answer, scorer.spec)
 
 
-async def _score(
-    message: dict[str, Any], dialect: Dialect, scorer: Scorer, state: ServerState, run: str
-) -> Mapping[str, object]:
+async def _score(request: Request, message: dict[str, Any], dialect: Dialect, scorer: Scorer) -> Response:
+    state = _state(request)
     dialect.check_size(message, state.settings)
     rollouts = dialect.to_rollouts(_validate(dialect, message), state.settings)
     try:
-        scored = await scorer.score(rollouts)
+        scored = await _while_connected(request, scorer.score(rollouts))
     except BatchError as error:
         faults = [(pointer(dialect.locate(fault)), fault.reason) for fault in error.faults]
         kind = "bad-label" if error.faults[0].path[0] == "label" else "bad-certainty"
         raise unprocessable(kind, *faults) from None
-    state.metrics.record(scored, scorer.spec, dialect.name, run)
-    return dialect.reply(rollouts, scored, scorer.spec)
+    except SourceError as error:
+        raise certainty_problem(error) from None
+    state.metrics.record(scored, scorer.spec, dialect.name, _run_id(request))
+    return _json(dialect.reply(rollouts, scored, scorer.spec), scorer.spec, certainty_headers(scored, scorer))
 
 
 @router.get("/specs", operation_id="list_specs")
@@ -85,12 +91,16 @@ async def version(request: Request) -> Response:
     """Which server this is, and what scores by default."""
     state = _authorized(request)
     spec = state.default.spec
+    model = state.certainty and state.certainty.model
     answer = {
         "server_version": __version__,
         "spec": {"name": spec.name, "digest": spec.digest},
         "certainty": {
             "source": state.settings.certainty,
             "kind": spec.certainty.kind if spec.needs_certainty else None,
+            "model": model and model.name,
+            "revision": model and model.revision,
+            "loaded_at": model and model.loaded_at,
         },
     }
     return _json(answer, spec)
@@ -104,9 +114,18 @@ async def healthz() -> Response:
 
 @router.get("/readyz", operation_id="readyz")
 async def readyz(request: Request) -> Response:
-    """Whether new work should be sent here; 503 once SIGTERM has come."""
-    if _state(request).draining:
+    """Whether new work should be sent here; 503 once SIGTERM has come, or where certainties cannot be counted on.
+
+    The certainty source has to have answered once, with the right model, and must not be away for longer than a request
+    would wait for it.
+    """
+    state = _state(request)
+    if state.draining:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "draining", [("", "this server is shutting down")])
+    if state.certainty is not None:
+        await state.certainty.checked.wait()
+        if state.certainty.problem is not None:
+            raise certainty_problem(state.certainty.problem)
     return Response(b'{"status":"ready"}', media_type="application/json")
 
 
@@ -214,6 +233,28 @@ def _summary(spec: RewardSpec, default: RewardSpec) -> dict[str, object]:
     }
 
 
-def _json(answer: Mapping[str, object], spec: RewardSpec) -> Response:
+async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """What the work comes to. Raises ClientDisconnect, and ends the work, when nobody is left to read it."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _json(answer: Mapping[str, object], spec: RewardSpec, headers: Mapping[str, str] | None = None) -> Response:
     """An answer whose ETag says which spec scored."""
-    return Response(orjson.dumps(answer), headers={"ETag": _etag(spec)}, media_type="application/json")
+    return Response(
+        orjson.dumps(answer), headers={"ETag": _etag(spec), **(headers or {})}, media_type="application/json"
+    )

@@ -45,7 +45,6 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self.state.metrics.ready.set(1)
             port = self.servers[0].sockets[0].getsockname()[1]
             print_banner(self.state, port)
 
@@ -66,7 +65,6 @@ class _Server(uvicorn.Server):
             self.should_exit = True
             return
         self.state.draining = True
-        self.state.metrics.ready.set(0)
         asyncio.get_running_loop().call_later(self.state.settings.drain_seconds, self._exit)
 
     def _exit(self) -> None:

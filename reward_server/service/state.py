@@ -1,11 +1,13 @@
-"""What one server process holds: its settings, one scorer per loaded spec, its metrics. All of it fixed at start."""
+"""What one server process holds: settings, a scorer per loaded spec, the certainty source, metrics; fixed at start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from reward_server.certainty.sources import create_source
 from reward_server.reward.spec import load_preset, preset_names
 from reward_server.scoring import ConfigurationError, Scorer
+from reward_server.service.certainty import WatchedSource
 from reward_server.service.metrics import Metrics
 from reward_server.settings import Settings
 from reward_server.specs import find_spec
@@ -20,6 +22,7 @@ class ServerState:
     scorers: Mapping[str, Scorer]
     unservable: Mapping[str, str] = field(default_factory=dict)
     """Presets that this server's certainty source cannot serve, and why."""
+    certainty: WatchedSource | None = None
     metrics: Metrics = field(default_factory=Metrics)
     draining: bool = False
     """Set by SIGTERM: /readyz fails, everything else is still served."""
@@ -27,23 +30,36 @@ class ServerState:
     def __post_init__(self) -> None:
         self.keys = [key.get_secret_value() for key in self.settings.api_keys]
         self.metrics.describe([scorer.spec for scorer in self.scorers.values()], self.default.spec)
+        self.metrics.ready.set_function(lambda: float(self.is_ready))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether new work should be sent here."""
+        return not self.draining and (self.certainty is None or self.certainty.problem is None)
 
 
 def create_state(settings: Settings) -> ServerState:
-    """Load the specs. Raises SpecError or ConfigurationError when the server cannot serve what it was told to."""
-    source = create_source(settings.certainty)
-    default = Scorer(find_spec(settings.spec), source)
+    """Load the specs and set up the certainty source.
+
+    Raises SpecError, ConfigurationError or SourceError when the server cannot serve what it was told to.
+    """
+    metrics = Metrics()
+    spec = find_spec(settings.spec)
+    created = create_source(settings.certainty, settings.source_options)
+    source = None if created is None else WatchedSource(created, metrics.certainty, settings.patience)
+    scorer = partial(Scorer, source=source, require_prompt=settings.require_prompt)
+    default = scorer(spec)
     scorers = {default.spec.name: default}
     unservable = {}
     if settings.specs:
         for spec in map(find_spec, settings.specs):
-            known = scorers.setdefault(spec.name, Scorer(spec, source))
+            known = scorers.setdefault(spec.name, scorer(spec))
             if known.spec.digest != spec.digest:
                 raise ConfigurationError(f"two different specs are named {spec.name!r}; rename one")
     else:
         for spec in map(load_preset, preset_names()):
             try:
-                scorers.setdefault(spec.name, Scorer(spec, source))
+                scorers.setdefault(spec.name, scorer(spec))
             except ConfigurationError as error:
                 unservable[spec.name] = str(error)
-    return ServerState(settings, default, scorers, unservable)
+    return ServerState(settings, default, scorers, unservable, source, metrics)

@@ -52,7 +52,10 @@ def test_make_serve_starts_a_server_and_prints_a_curl_that_scores(served: str) -
     command = re.search(r"^curl .*", served, re.MULTILINE)
     assert command is not None, served
     answer = subprocess.run(shlex.split(command[0]), capture_output=True, check=True)
-    # format 0.5 + type 0.3 + attribute 0.2 + DARS 1000 × 1
-    assert json.loads(answer.stdout)["rewards"] == [1001.0]
-    assert "shop-r1-no-rationale" in served
-    assert "certainty not scored" in served
+    (result,) = json.loads(answer.stdout)["results"]
+    # format 0.5 + type 0.3 + attribute 0.2 + DARS 1000 × 1, and 0.005 of a certainty that is 0 at least
+    assert result["reward"] == pytest.approx(1001 + 0.005 * result["certainty"]["value"])
+    assert result["certainty"]["value"] > 0
+    assert (result["certainty"]["source"], result["certainty"]["context"]) == ("local", True)
+    assert "shop-r1 sha256" in served
+    assert "demo model" in served

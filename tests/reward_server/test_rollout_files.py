@@ -1,6 +1,8 @@
 """Rollout files: scored line by line, in order, whatever the lines are."""
 
+import asyncio
 import json
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from reward_server import json_lines, wire
 from reward_server.certainty.rollout import RolloutSource
+from reward_server.certainty.source import Certainty, Kind, RationaleRequest, SourceUnavailable
 from reward_server.reward.spec import load_preset
 from reward_server.rollout_files import BadLine, ScoredLine, score_lines
 from reward_server.scoring import Scorer
@@ -160,3 +163,41 @@ def test_no_json_whatsoever_stops_the_reading(rollout: dict[str, Any]) -> None:
     content = json.dumps(rollout).encode()
     assert [item.line for item in scored(content + b"\n" + GOOD)] == [1, 2]
     assert [item.line for item in scored(content + b"\n" + GOOD, full)] == [1, 2]
+
+
+class Watched(RolloutSource):
+    """The source `rollout`, with a note of the event loops that it is used in; it fails on the batch after `fails`."""
+
+    def __init__(self, fails: int = 1_000) -> None:
+        self.measured: list[asyncio.AbstractEventLoop] = []
+        self.closed: list[asyncio.AbstractEventLoop] = []
+        self._fails = fails
+
+    async def measure(self, requests: Sequence[RationaleRequest], kind: Kind) -> list[Certainty]:
+        if len(self.measured) == self._fails:
+            raise SourceUnavailable("gone")
+        self.measured.append(asyncio.get_running_loop())
+        return await super().measure(requests, kind)
+
+    async def close(self) -> None:
+        self.closed.append(asyncio.get_running_loop())
+
+
+def test_a_source_is_used_and_closed_in_one_event_loop_for_the_whole_file() -> None:
+    source = Watched()
+    content = b"\n".join([line(certainty=evidence([0.0]))] * 1_000)
+    assert len(scored(content, Scorer(load_preset("shop-r1"), source))) == 1_000
+    assert len(source.measured) > 1
+    assert len(source.closed) == 1
+    assert set(source.measured) == set(source.closed)
+
+
+def test_a_source_that_cannot_answer_ends_the_file_and_is_no_bad_line() -> None:
+    source = Watched(fails=1)
+    outcomes = score_lines(BytesIO(b"\n".join([line(certainty=evidence([0.0]))] * 1_000)), Scorer(full.spec, source))
+    seen = []
+    with pytest.raises(SourceUnavailable, match="gone"):
+        seen.extend(outcomes)
+    assert 0 < len(seen) < 1_000
+    assert all(isinstance(item, ScoredLine) for item in seen)
+    assert len(source.closed) == 1

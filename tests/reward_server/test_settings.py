@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from reward_server.certainty.options import SourceOptions
 from reward_server.settings import Settings
 
 
@@ -47,6 +48,13 @@ def test_without_any_setting_a_server_scores_with_the_papers_reward_for_this_mac
         ("REWARD_OPEN", "0", "open", False),
         ("REWARD_DRAIN_SECONDS", "2.5", "drain_seconds", 2.5),
         ("reward_log_level", "debug", "log_level", "debug"),
+        ("REWARD_CERTAINTY", "vllm-logprobs", "certainty", "vllm-logprobs"),
+        ("REWARD_CERTAINTY_MODEL", "Qwen/Qwen2.5-3B-Instruct", "certainty_model", "Qwen/Qwen2.5-3B-Instruct"),
+        ("REWARD_CERTAINTY_MODEL", "", "certainty_model", None),
+        ("REWARD_CERTAINTY_CONCURRENCY", "1", "certainty_concurrency", 1),
+        ("REWARD_PATIENCE", "0.5", "patience", 0.5),
+        ("REWARD_ROLLOUT_CERTAINTY", "yes", "rollout_certainty", True),
+        ("REWARD_REQUIRE_PROMPT", "1", "require_prompt", True),
     ],
 )
 def test_a_variable_sets_its_setting(
@@ -84,6 +92,16 @@ def test_what_is_given_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -
         ("drain_seconds", "nan"),
         ("drain_seconds", "inf"),
         ("log_level", "trace"),
+        ("certainty_model", ""),
+        ("certainty_concurrency", 0),
+        ("vllm_url", "127.0.0.1:8000"),
+        ("vllm_url", "ftp://127.0.0.1"),
+        ("vllm_url", "http://"),
+        ("vllm_top_k", 0),
+        ("vllm_top_k", 1_001),
+        ("patience", 0),
+        ("patience", "inf"),
+        ("patience", "nan"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_the_settings_name(setting: str, value: object) -> None:
@@ -126,3 +144,23 @@ def test_an_error_shows_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValidationError) as caught:
         Settings(port=-1, api_keys=["second-key", 3])
     assert "-key" not in str(caught.value)
+
+
+def test_a_certainty_source_is_set_up_with_what_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REWARD_VLLM_API_KEY", "vllm-key")
+    settings = Settings(
+        certainty_model="m",
+        certainty_revision="r",
+        vllm_url="https://vllm:8443/base/",
+        vllm_top_k=5,
+        certainty_concurrency=3,
+        patience=7,
+        rollout_certainty=True,
+    )
+    options = settings.source_options
+    assert options == SourceOptions("m", "r", "https://vllm:8443/base", "vllm-key", 5, 3, 7.0, True)
+    assert "vllm-key" not in f"{settings!r} {settings.model_dump_json()} {options!r}"
+
+
+def test_without_any_setting_the_source_has_its_own_defaults() -> None:
+    assert Settings().source_options == SourceOptions()

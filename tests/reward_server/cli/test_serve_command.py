@@ -26,6 +26,10 @@ class Values(NamedTuple):
 CHECKED = {
     "port": Values("65536", "0"),
     "certainty": Values("magic", "none"),
+    "vllm_url": Values("127.0.0.1:8000", "https://vllm.example/v"),
+    "vllm_top_k": Values("0", "5"),
+    "certainty_concurrency": Values("0", "1"),
+    "patience": Values("0", "0.5"),
     "max_body_bytes": Values("0", "1000"),
     "max_rollouts": Values("many", "10"),
     "max_field_chars": Values("-1", "10"),
@@ -33,9 +37,9 @@ CHECKED = {
     "shutdown_seconds": Values("-0.5", "0.5"),
     "log_level": Values("loud", "error"),
 }
-FREE_TEXT = {"host", "spec", "specs", "api_keys"}
+FREE_TEXT = {"host", "spec", "specs", "certainty_model", "certainty_revision", "vllm_api_key", "api_keys"}
 """Settings that take any text: whether they arrive shows in what the server does."""
-SWITCHES = {"open"}
+SWITCHES = {"open", "rollout_certainty", "require_prompt"}
 
 
 def flag(setting: str) -> str:
@@ -64,6 +68,10 @@ DEFAULTS = {
     "port": "8080",
     "spec": "shop-r1",
     "certainty": "rollout",
+    "vllm_url": "http://127.0.0.1:8000",
+    "vllm_top_k": "20",
+    "certainty_concurrency": "16",
+    "patience": "120.0",
     "max_body_bytes": "268435456",
     "max_rollouts": "16384",
     "max_field_chars": "67108864",
@@ -86,7 +94,7 @@ def test_the_help_names_every_setting_with_its_flag_its_variable_and_its_default
     shown = " ".join(re.sub("[│╭╮╰╯─]", " ", serve("--help").stdout).split())
     for name, field in Settings.model_fields.items():
         default = f"; default {DEFAULTS[name]}" if name in DEFAULTS else ""
-        assert (name in DEFAULTS) == (field.default not in ((), False) or name == "drain_seconds")
+        assert (name in DEFAULTS) == (field.default not in ((), False, None) or name == "drain_seconds")
         assert re.search(rf" {flag(name)} .*\[{variable(name)}{re.escape(default)}\]", shown), name
 
 

@@ -223,5 +223,7 @@ def test_evidence_is_not_looked_at_where_the_spec_gives_certainty_no_weight(serv
 
 
 def test_the_version_names_the_source_and_the_kind(server: Server, certainty_server: Server) -> None:
-    assert certainty_server.get("/version").json()["certainty"] == {"source": "rollout", "kind": "kl_to_uniform"}
-    assert server.get("/version").json()["certainty"] == {"source": "none", "kind": None}
+    unknown = {"model": None, "revision": None, "loaded_at": None}
+    rollouts = {"source": "rollout", "kind": "kl_to_uniform", **unknown}
+    assert certainty_server.get("/version").json()["certainty"] == rollouts
+    assert server.get("/version").json()["certainty"] == {"source": "none", "kind": None, **unknown}

@@ -31,6 +31,8 @@ LOGS = {
     "term_attribute",
     "term_value",
     "certainty_nats",
+    "certainty_width",
+    "certainty_without_context",
     "valid",
     "type_match",
     "exact_match",

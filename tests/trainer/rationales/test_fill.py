@@ -254,8 +254,9 @@ def test_what_would_fail_every_request_ends_the_run_at_once_and_keeps_what_came_
         server.behaviour = answering
         before = server.requests
         _, tally = filled(server.url, tmp_path, sessions)
-    assert tally.reused == 5
-    assert server.requests - before == 45
+    # Of the five that were answered, three may still have been on their way when the sixth was refused.
+    assert 5 - 3 <= tally.reused <= 5
+    assert server.requests - before == 50 - tally.reused
 
 
 def test_the_limit_on_cost_is_kept_whatever_is_in_flight(tmp_path: Path) -> None:
