@@ -5,26 +5,20 @@ server's own count, what is kept, and that nothing is asked twice.
 """
 
 import json
-import os
 import re
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
-from time import sleep
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.e2e.vllm_server import PYTHON, STOCK, serving
 from tests.trainer.cli import commands
 
 pytestmark = pytest.mark.e2e
-
-ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 
 STEPS, MAX_TOKENS, TRIES = 120, 24, 3
 
@@ -71,45 +65,9 @@ def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VLLM]:
     """A vLLM that serves the model as `tiny`, to those who know the key."""
     model = tmp_path_factory.mktemp("model")
     subprocess.run([PYTHON, Path(__file__).with_name("tiny_chat_model.py"), model], check=True, capture_output=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = [PYTHON, "-m", "vllm.entrypoints.openai.api_server", "--model", model, "--tokenizer", model / "tokenizer"]
-    settings = [
-        "--served-model-name",
-        "tiny",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--max-model-len",
-        "2048",
-        "--enforce-eager",
-    ]
-    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_API_KEY": "the-key"}
-    with TemporaryFile() as log:
-        process = subprocess.Popen([*server, *settings], env=environment, stdout=log, stderr=log)
-        running = VLLM(f"http://127.0.0.1:{port}")
-        try:
-            while not is_healthy(running.url):
-                assert process.poll() is None, told(log)
-                sleep(0.5)
-            yield running
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
-
-
-def is_healthy(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health", timeout=5).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-def told(log: Any) -> str:
-    log.seek(0)
-    return str(log.read()[-5_000:].decode(errors="replace"))
+    served = ("--model", model, "--tokenizer", model / "tokenizer", "--served-model-name", "tiny")
+    with serving(STOCK, *served, "--max-model-len", "2048", "--enforce-eager", VLLM_API_KEY="the-key") as server:
+        yield VLLM(server.url)
 
 
 def run(
