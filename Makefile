@@ -33,10 +33,12 @@ check: .venv/.dev  ## Lint and type-check.
 e2e: .venv/.dev .venv-openrlhf/.installed .venv-vllm/.installed  ## Run the slow checks, with the real OpenRLHF and vLLM.
 	@$(BIN)/pytest -m e2e --durations=5
 
-bench: .venv/.dev  ## Time the scoring core and the start against named peers.
+bench: .venv/.dev .venv-vllm/.installed  ## Time scoring core, start, simplifier and certainty against named peers.
 	@$(BIN)/python benchmarks/scoring_core.py
 	@$(BIN)/python benchmarks/start.py
 	@$(BIN)/python benchmarks/simplifier.py
+	@$(BIN)/python benchmarks/bounds.py
+	@PYTHONPATH=. $(BIN)/python benchmarks/certainty.py
 
 clean:  ## Remove the virtual environments and caches.
 	rm -rf .venv .venv-openrlhf .venv-vllm .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* *.egg-info

@@ -38,9 +38,6 @@ class RationaleFinder:
     """
 
     def __init__(self, tokenizer: Tokenizer, vocab_size: int) -> None:
-        # Some models are saved with the lengths they were trained at, to which texts would be cut in silence.
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
         # A tokenizer.json may say to cut texts, or to fill them up; a trainer may have told its tokenizer to.
         tokenizer.no_truncation()
         tokenizer.no_padding()
