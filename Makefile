@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-REWARD_CERTAINTY ?= local
+CERTAINTY := $(or $(REWARD_CERTAINTY),local)
 
 .PHONY: help serve report test check e2e bench clean
 
@@ -10,8 +10,8 @@ help:  ## List the targets.
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 serve: export REWARD_SPEC ?= shop-r1
-serve: export REWARD_CERTAINTY := $(REWARD_CERTAINTY)
-serve: .venv/$(if $(filter local,$(REWARD_CERTAINTY)),.local,.core)  ## Start the server on 127.0.0.1:8080 and print a curl that works.
+serve: export REWARD_CERTAINTY := $(CERTAINTY)
+serve: .venv/$(if $(filter local,$(CERTAINTY)),.local,.core)  ## Start the server on 127.0.0.1:8080 and print a curl that works.
 	@exec $(BIN)/reward-server serve
 
 report: export REWARD_SPEC ?= shop-r1-no-rationale
@@ -38,7 +38,7 @@ bench: .venv/.dev .venv-vllm/.installed  ## Time scoring core, start, simplifier
 	@$(BIN)/python benchmarks/start.py
 	@$(BIN)/python benchmarks/simplifier.py
 	@$(BIN)/python benchmarks/bounds.py
-	@PYTHONPATH=. $(BIN)/python benchmarks/certainty.py
+	@$(BIN)/python -m benchmarks.certainty
 
 clean:  ## Remove the virtual environments and caches.
 	rm -rf .venv .venv-openrlhf .venv-vllm .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* *.egg-info

@@ -2,7 +2,9 @@
 
 A group of 8 completions of 100 tokens on a prompt of 4,000, with random weights, on the CPU build. A vocabulary is too
 large to be told in full for all these tokens: that is timed for one completion of a small one, and for few of Qwen's.
-Needs `.venv-vllm` (made by `make e2e`). Run by `make bench`; figures on this machine are in docs/certainty.md.
+    python -m benchmarks.certainty
+
+Needs `.venv-vllm`, which `make bench` makes. Figures of one run are in docs/certainty.md.
 """
 
 import random

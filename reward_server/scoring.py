@@ -77,9 +77,8 @@ class Scorer:
             )
         if kind not in source.kinds:
             raise ConfigurationError(
-                f"spec {spec.name} asks for {kind}, which the certainty source {source.name!r} cannot give: it sees "
-                f"top-k log-probabilities only. Choose the source vllm or local, which see them all, or a spec "
-                f"with one of {', '.join(sorted(source.kinds))}"
+                f"spec {spec.name} asks for {kind}, which the certainty source {source.name!r} cannot give: "
+                f"{source.remedy}, or choose a spec with one of {', '.join(sorted(source.kinds))}"
             )
 
     async def score(self, rollouts: Sequence[wire.Rollout]) -> list[Scored]:

@@ -2,8 +2,9 @@
 
 from ipaddress import ip_address
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from reward_server.certainty.options import SourceOptions
@@ -12,6 +13,17 @@ from reward_server.certainty.sources import SourceName
 
 def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _http_url(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        is_good = url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise ValueError(f"{text!r} is not the address of a server, such as http://127.0.0.1:8000")
+    return text
 
 
 class Settings(BaseSettings):
@@ -41,10 +53,8 @@ class Settings(BaseSettings):
     certainty_revision: str | None = Field(
         None, min_length=1, description="Revision of that model; vllm refuses any other."
     )
-    vllm_url: str = Field(
-        "http://127.0.0.1:8000",
-        pattern=r"^https?://[^/]",
-        description="Where vLLM listens, for vllm and vllm-logprobs.",
+    vllm_url: Annotated[str, AfterValidator(_http_url)] = Field(
+        "http://127.0.0.1:8000", description="Where vLLM listens, for vllm and vllm-logprobs."
     )
     vllm_api_key: SecretStr | None = Field(None, description="Key that vLLM asks for (its own --api-key).")
     vllm_top_k: int = Field(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NamedTuple, TypeVar
 
 import httpx
@@ -154,7 +155,9 @@ class Connection:
                     body += chunk
                     if len(body) > most:
                         raise SourceError(f"{self.name} answered {method} {path} with more than {most:,} bytes")
-        except httpx.RequestError as error:
+        except SourceError:
+            raise
+        except Exception as error:  # httpx lets through what comes of odd headers, names and addresses
             raise self._transient(f"{type(error).__name__} {error}".strip()) from None
         answer = Answer(response.status_code, bytes(body))
         if answer.status in _KEY_REFUSED:
@@ -212,6 +215,7 @@ class Connection:
                 },
                 timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
                 transport=transport,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
                 trust_env=False,
             )
             self._session = _Session(loop, client, asyncio.Semaphore(self._concurrency), asyncio.Lock())

@@ -38,8 +38,8 @@ class RolloutSource(CertaintySource):
     async def measure(self, requests: Sequence[RationaleRequest], kind: Kind) -> list[Certainty]:
         """One certainty per request, in order. Raises EvidenceError naming every request that cannot be answered."""
         answers = [self._measure_one(index, request, kind) for index, request in enumerate(requests)]
-        answers += _other_vocabularies(requests)
-        if faults := [answer for answer in answers if isinstance(answer, EvidenceFault)]:
+        faults = [answer for answer in answers if isinstance(answer, EvidenceFault)]
+        if faults := faults or _other_vocabularies(requests):
             raise EvidenceError(faults)
         return [answer for answer in answers if isinstance(answer, Certainty)]
 
@@ -108,6 +108,11 @@ class EitherSource(CertaintySource):
     def tokens_read(self) -> TokensRead | None:
         """The other source's."""
         return self._other.tokens_read
+
+    @property
+    def remedy(self) -> str:
+        """The other source may well tell more."""
+        return "with REWARD_ROLLOUT_CERTAINTY rollouts may bring top-k log-probabilities only: unset that"
 
     def needs_prompt(self, request: RationaleRequest) -> bool:
         """Unless it brings its own logprobs."""

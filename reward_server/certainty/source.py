@@ -113,6 +113,11 @@ class CertaintySource(ABC):
     """What the source can tell."""
 
     @property
+    def remedy(self) -> str:
+        """Why other kinds cannot be told, and what to do for who wants them."""
+        return "it sees top-k log-probabilities only: choose the source vllm or local, which see them all"
+
+    @property
     def model(self) -> Model | None:
         """The weights last measured with; None where the source does not know them."""
         return None
@@ -143,5 +148,5 @@ class CertaintySource(ABC):
 
 
 def empty_rationale(kind: Kind, source: CertaintySource) -> Certainty:
-    """The certainty of a rationale without tokens: 0 by definition, whatever the source."""
+    """The certainty of a rationale without tokens: 0 by definition, whatever the source and its model."""
     return Certainty(0.0, 0.0, 0.0, 0, kind, source.name)

@@ -7,8 +7,9 @@ first letter belongs to it, and so does every piece of a character that the toke
 """
 
 import codecs
+import re
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
 from tokenizers import Tokenizer, decoders
@@ -17,6 +18,10 @@ from tokenizers.pre_tokenizers import ByteLevel
 from reward_server.certainty.characters import rationale_characters
 
 _REPLACEMENT = "\ufffd"
+_SPACE = "▁"
+_BYTE = re.compile("<0x[0-9A-F]{2}>")
+_LONGEST_WAIT = 1_000
+"""Tokens of which a decoder may make no text yet; it reads them all again with each further one."""
 
 
 class RationaleTokens(NamedTuple):
@@ -46,6 +51,7 @@ class RationaleFinder:
         self._added = {number: token.content for number, token in tokenizer.get_added_tokens_decoder().items()}
         self._special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
         self._is_byte_level = isinstance(tokenizer.decoder, decoders.ByteLevel)
+        self._has_byte_fallback = "ByteFallback" in repr(tokenizer.decoder)
         self._spellings: dict[int, bytes] = {}
 
     def encode(self, text: str) -> list[int]:
@@ -81,6 +87,8 @@ class RationaleFinder:
 
     def _character_ranges(self, token_ids: Sequence[int], keep_special: bool) -> tuple[list[tuple[int, int]], str]:
         """Which characters of the decoded text each token has a part in, and that text."""
+        if self._has_byte_fallback:
+            return self._fallback_ranges(token_ids, keep_special)
         if not self._is_byte_level:
             return self._streamed_ranges(token_ids, keep_special)
         pieces = [b"" if number in self._special and not keep_special else self._spell(number) for number in token_ids]
@@ -90,6 +98,31 @@ class RationaleFinder:
         ]
         return ranges, text
 
+    def _fallback_ranges(self, token_ids: Sequence[int], keep_special: bool) -> tuple[list[tuple[int, int]], str]:
+        """The same for a vocabulary of words with ▁ for a space and single bytes, which are text in runs, or U+FFFD."""
+        ranges: list[tuple[int, int]] = []
+        text: list[str] = []
+        length = 0
+        pieces = [self._piece(number, keep_special) for number in token_ids]
+        for is_byte, run in groupby(pieces, key=lambda piece: _BYTE.fullmatch(piece) is not None):
+            spelled = list(run)
+            if is_byte:
+                characters, decoded = _characters_of_run(bytes(int(piece[3:5], 16) for piece in spelled))
+                ranges += [(length + character, length + character + 1) for character in characters]
+                text.append(decoded)
+                length += len(decoded)
+                continue
+            for piece in spelled:
+                ranges.append((length, length + len(piece)))
+                text.append(piece.replace(_SPACE, " "))
+                length += len(piece)
+        return ranges, "".join(text)
+
+    def _piece(self, number: int, keep_special: bool) -> str:
+        if number in self._special and not keep_special:
+            return ""
+        return self._added.get(number) or self.tokenizer.id_to_token(number) or ""
+
     def _streamed_ranges(self, token_ids: Sequence[int], keep_special: bool) -> tuple[list[tuple[int, int]], str]:
         """The same by decoding step by step: tokens that only together make text share all of it."""
         stream = decoders.DecodeStream(skip_special_tokens=not keep_special)
@@ -98,8 +131,13 @@ class RationaleFinder:
         length = 0
         waiting = 0
         for number in token_ids:
-            chunk = stream.step(self.tokenizer, number) or ""
+            try:
+                chunk = stream.step(self.tokenizer, number) or ""
+            except Exception as error:  # the library raises nothing narrower
+                raise SpanError(f"they cannot be decoded one by one: {error}") from None
             waiting += 1
+            if waiting > _LONGEST_WAIT:
+                raise SpanError(f"{waiting} of them in a row spell nothing")
             if chunk or (number in self._special and not keep_special):
                 ranges += [(length, length + len(chunk))] * waiting
                 length += len(chunk)
@@ -147,6 +185,15 @@ def _characters_of_bytes(data: bytes) -> tuple[list[int], str]:
     if len(text) == len(data):
         return list(range(len(data))), text
     return [index for index, character in enumerate(text) for _ in character.encode()], text
+
+
+def _characters_of_run(data: bytes) -> tuple[list[int], str]:
+    """The same for a run of byte tokens, of which a decoder makes one U+FFFD each where not all of it is UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return list(range(len(data))), _REPLACEMENT * len(data)
+    return _characters_of_bytes(data)
 
 
 def _characters_of_broken_bytes(data: bytes) -> tuple[list[int], str]:

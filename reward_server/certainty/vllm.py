@@ -60,7 +60,9 @@ class _Weights(BaseModel):
     @property
     def version(self) -> str:
         """What is the same in every process that serves these weights."""
-        return f"revision {self.revision!r} of {self.model!r} ({self.vocab_size} tokens)"
+        # Only a revision is the same in all processes; without one, two of them cannot be told from two versions.
+        since = "" if self.revision else f" since {self.loaded_at}"
+        return f"revision {self.revision!r} of {self.model!r} ({self.vocab_size} tokens){since}"
 
     def as_model(self) -> Model:
         return Model(self.model, self.revision, self.loaded_at)

@@ -194,6 +194,10 @@ class VllmLogprobsSource(CertaintySource):
                 f"{self._connection.name} does not tell {self._top_k} log-probabilities per token: start it with "
                 f"--max-logprobs {self._top_k}, or lower REWARD_VLLM_TOP_K; it says: {answer.reason}"
             )
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise SourceMismatch(
+                f"{self._connection.name} generates nothing: if it has our plugin, choose the certainty source vllm"
+            )
         rows = self._connection.read(answer, _Completion).choices[0].prompt_logprobs
         if len(rows) != len(token_ids):
             raise self._connection.nonsense(f"{len(rows)} rows of log-probabilities for {len(token_ids)} tokens")

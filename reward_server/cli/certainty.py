@@ -46,7 +46,8 @@ def certainty(
     Of a valid completion the rationale is averaged, as in the reward; of any other text, all of it.
     """
     if text == "-":
-        text = _unicode(standard_input().read(), "standard input")
+        # The line's end is the shell's, not the text's.
+        text = _unicode(standard_input().read(), "standard input").removesuffix("\n")
     read = _prompt(prompt, prompt_file)
     for name, value in (("TEXT", text), ("--prompt", read)):
         _check(value, name)
@@ -108,7 +109,12 @@ def _print(
     console.print(Text("scale     ").append_text(legend() if in_colour else Text()).append(scale.words()))
     what = "the rationale" if is_completion else "the whole text"
     weights = source.model
-    console.print(f"mean      [bold]{number(told.mean)}[/] nats over {what}'s {len(told.counted)} tokens")
+    tokens = f"{what}'s {len(told.counted)} token{'s' * (len(told.counted) != 1)}"
+    console.print(
+        f"mean      [bold]{number(told.mean)}[/] nats over {tokens}"
+        if told.counted
+        else f"mean      none: {what} has no token that can be measured"
+    )
     console.print(f"kind      {kind}")
     demo = ", [yellow]a demo model[/]: name your own with --model" if is_demo else ""
     console.print(f"model     {printable(weights.name)}{demo}", soft_wrap=not is_demo)
@@ -131,7 +137,7 @@ def _figures(
     source: "LocalSource", told: "TokenCertainties", kind: Kind, has_prompt: bool, is_completion: bool
 ) -> dict[str, Any]:
     return {
-        "mean": told.mean,
+        "mean": told.mean if told.counted else None,
         "tokens": len(told.counted),
         "kind": kind,
         "of": "rationale" if is_completion else "text",

@@ -32,7 +32,10 @@ def read_settings(given: dict[str, Any]) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        problems = (f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in error.errors())
+        problems = (
+            f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors()
+        )
         raise typer.BadParameter("; ".join(problems)) from None
 
 

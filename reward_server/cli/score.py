@@ -7,13 +7,15 @@ from typing import Annotated, Any, BinaryIO, get_args
 import typer
 from rich.console import Console
 
-from reward_server.certainty.options import SourceOptions
+from reward_server.certainty.model_files import is_demo_model
 from reward_server.certainty.source import SourceError
 from reward_server.certainty.sources import SourceName, create_source
+from reward_server.cli.flags import read_settings
 from reward_server.cli.summary import Summary
 from reward_server.reward.spec import RewardSpec
 from reward_server.rollout_files import BadLine, ScoredLine, score_lines
 from reward_server.scoring import ConfigurationError, Scorer
+from reward_server.settings import Settings
 from reward_server.terminal import (
     BAD_INPUT,
     STDIN,
@@ -30,6 +32,7 @@ from reward_server.terminal import (
     visible,
 )
 
+_MODEL = "Hugging Face id or folder of the model whose certainty it is."
 _SHOWN_BAD_LINES = 20
 _LINES_PER_UPDATE = 256
 
@@ -38,49 +41,33 @@ def score(
     file: Annotated[Path, typer.Argument(help="Rollouts as JSON lines; - reads standard input.")],
     spec: SpecOption = "shop-r1",
     certainty: Annotated[
-        SourceName,
+        str | None,
         typer.Option(
             "--certainty",
-            help=f"Where the rationale's certainty comes from: {', '.join(get_args(SourceName))}.",
+            help=f"Where the rationale's certainty comes from: {', '.join(get_args(SourceName))}. [REWARD_CERTAINTY]",
             metavar="NAME",
-            envvar="REWARD_CERTAINTY",
         ),
-    ] = "rollout",
+    ] = None,
     certainty_model: Annotated[
-        str | None,
-        typer.Option(
-            "--certainty-model",
-            help="Hugging Face id or folder of the model whose certainty it is.",
-            envvar="REWARD_CERTAINTY_MODEL",
-        ),
+        str | None, typer.Option("--certainty-model", help=f"{_MODEL} [REWARD_CERTAINTY_MODEL]")
     ] = None,
     certainty_revision: Annotated[
-        str | None,
-        typer.Option("--certainty-revision", help="Revision of that model.", envvar="REWARD_CERTAINTY_REVISION"),
+        str | None, typer.Option("--certainty-revision", help="Revision of that model. [REWARD_CERTAINTY_REVISION]")
     ] = None,
     vllm_url: Annotated[
-        str,
-        typer.Option("--vllm-url", help="Where vLLM listens, for vllm and vllm-logprobs.", envvar="REWARD_VLLM_URL"),
-    ] = SourceOptions().url,
+        str | None, typer.Option("--vllm-url", help="Where vLLM listens, for vllm and vllm-logprobs. [REWARD_VLLM_URL]")
+    ] = None,
     vllm_api_key: Annotated[
-        str | None, typer.Option("--vllm-api-key", help="Key that vLLM asks for.", envvar="REWARD_VLLM_API_KEY")
+        str | None, typer.Option("--vllm-api-key", help="Key that vLLM asks for. [REWARD_VLLM_API_KEY]")
     ] = None,
     vllm_top_k: Annotated[
-        int,
-        typer.Option(
-            "--vllm-top-k",
-            min=1,
-            max=1_000,
-            help="Log-probabilities per token for vllm-logprobs.",
-            envvar="REWARD_VLLM_TOP_K",
-        ),
-    ] = SourceOptions().top_k,
+        str | None,
+        typer.Option("--vllm-top-k", help="Log-probabilities per token for vllm-logprobs. [REWARD_VLLM_TOP_K]"),
+    ] = None,
     patience: Annotated[
-        float,
-        typer.Option(
-            "--patience", min=0.0, help="Seconds to wait for a vLLM that does not answer.", envvar="REWARD_PATIENCE"
-        ),
-    ] = SourceOptions().patience,
+        str | None,
+        typer.Option("--patience", help="Seconds to wait for a vLLM that does not answer. [REWARD_PATIENCE]"),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write one result per good line to this file.")] = None,
     json_file: JsonOption = None,
 ) -> None:
@@ -88,8 +75,19 @@ def score(
 
     Lines that cannot be scored are named on standard error and left out; the exit status is then 1.
     """
-    options = SourceOptions(certainty_model, certainty_revision, vllm_url, vllm_api_key, vllm_top_k, patience=patience)
-    scorer = _scorer(the_spec(spec), certainty, options)
+    given = {
+        "certainty": certainty,
+        "certainty_model": certainty_model,
+        "certainty_revision": certainty_revision,
+        "vllm_url": vllm_url,
+        "vllm_api_key": vllm_api_key,
+        "vllm_top_k": vllm_top_k,
+        "patience": patience,
+        # Nothing is served here, whatever the environment says of addresses.
+        "host": "127.0.0.1",
+    }
+    settings = read_settings({name: value for name, value in given.items() if value is not None})
+    scorer = _scorer(the_spec(spec), settings)
     tally = _Tally()
     try:
         with input_file(file) as source:
@@ -166,13 +164,19 @@ def _certainty(scorer: Scorer) -> dict[str, Any] | None:
     }
 
 
-def _scorer(spec: RewardSpec, name: SourceName, options: SourceOptions) -> Scorer:
+def _scorer(spec: RewardSpec, settings: Settings) -> Scorer:
+    name = settings.certainty if spec.needs_certainty else "none"
     try:
-        return Scorer(spec, create_source(name if spec.needs_certainty else "none", options))
+        scorer = Scorer(spec, create_source(name, settings.source_options), require_prompt=settings.require_prompt)
     except ConfigurationError as error:
         raise typer.BadParameter(str(error), param_hint="--spec") from None
     except SourceError as error:
         raise typer.BadParameter(visible(str(error)), param_hint="--certainty") from None
+    if name == "local" and is_demo_model(settings.certainty_model):
+        Console(stderr=True).print(
+            "[yellow]certainty is that of the demo model: name your own with --certainty-model[/]"
+        )
+    return scorer
 
 
 def _print(summary: Summary, scorer: Scorer) -> None:

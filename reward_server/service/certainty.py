@@ -24,7 +24,8 @@ _PERIOD = 2.0
 """Seconds between two checks, whoever asks how many times."""
 _LONGEST_HEADER = 500
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("uvicorn.error")
+"""uvicorn's, for its format, and for the level that the settings give it."""
 
 
 class WatchedSource(CertaintySource):
@@ -56,6 +57,11 @@ class WatchedSource(CertaintySource):
             return self._error if monotonic() - self._last_well > self._patience else None
         return self._error
 
+    @property
+    def remedy(self) -> str:
+        """The source's."""
+        return self._source.remedy
+
     def needs_prompt(self, request: RationaleRequest) -> bool:
         """As the source has it."""
         return self._source.needs_prompt(request)
@@ -83,6 +89,9 @@ class WatchedSource(CertaintySource):
         except SourceError as error:
             self._error = error
             raise
+        except Exception as error:
+            self._error = SourceError(f"the check of {self.name} failed: {type(error).__name__} {error}")
+            raise
         else:
             self._error = None
             self._last_well = monotonic()
@@ -96,7 +105,7 @@ class WatchedSource(CertaintySource):
         while True:
             try:
                 await self.check()
-            except SourceError as error:
+            except Exception as error:  # a bug of ours must not end the watch, which nothing would begin again
                 if before != type(error).__name__:
                     _log.warning("no certainty: %s", error)
                 before = type(error).__name__

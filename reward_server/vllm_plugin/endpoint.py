@@ -15,7 +15,7 @@ from vllm.engine.protocol import EngineClient
 from vllm.entrypoints.serve.utils.api_utils import with_cancellation
 
 from reward_server.vllm_plugin import messages
-from reward_server.vllm_plugin.measuring import Measuring, RequestFault, Unavailable
+from reward_server.vllm_plugin.measuring import Measuring, RequestFault, Unavailable, UnusableWeights
 from reward_server.vllm_plugin.versions import check_version
 
 RETRY_AFTER = "5"
@@ -41,6 +41,7 @@ class SelfCertaintyEndpoint:
         app.add_exception_handler(NoKey, _unauthorized)
         app.add_exception_handler(RequestFault, _unprocessable)
         app.add_exception_handler(Unavailable, _unavailable)
+        app.add_exception_handler(UnusableWeights, _conflict)
 
     async def init_state(self, engine_client: EngineClient | None, state: State, args: Namespace) -> None:
         """Get to know the engine, and the keys that vLLM itself asks for. Raises RuntimeError for another model."""
@@ -127,6 +128,10 @@ async def _unprocessable(_request: Request, error: Exception) -> Response:
 
 async def _unavailable(_request: Request, error: Exception) -> Response:
     return _error(503, "", error, {"Retry-After": RETRY_AFTER})
+
+
+async def _conflict(_request: Request, error: Exception) -> Response:
+    return _error(409, "", error)
 
 
 def _error(status: int, pointer: str, error: Exception, headers: dict[str, str] | None = None) -> Response:

@@ -1,8 +1,7 @@
 """Asks the engine for self-certainties, and changes its weights: all that `/self_certainty` does, without HTTP.
 
-Every row that comes back carries its position. Rows that are missing, because the prefix cache had them, or that are
-there twice, because the engine had to begin a request again, are noticed here, and all of the request is computed anew
-without the cache. Nothing is returned that has not passed this check.
+Every row that comes back carries its position. Rows that are missing, because the prefix cache had them, are noticed
+here, and all of the request is computed anew without the cache. Nothing is returned that has not passed this check.
 """
 
 import asyncio
@@ -11,6 +10,7 @@ from math import isfinite, log
 from pathlib import Path
 
 import torch
+from huggingface_hub import snapshot_download
 from vllm import __version__ as vllm_version
 from vllm.engine.protocol import EngineClient
 from vllm.inputs import TokensPrompt
@@ -22,10 +22,12 @@ from reward_server.vllm_plugin.gate import Gate
 from reward_server.vllm_plugin.pooler import POSITION
 from reward_server.vllm_plugin.spans import pooling_params
 from reward_server.vllm_plugin.tokenizer import TokenizerFile, tokenizer_file
-from reward_server.vllm_plugin.weights import FolderError, Weights, check_folder, digest, now
+from reward_server.vllm_plugin.weights import FolderError, Tensors, Weights, check_folder, digest, now, tensors
 
 _LOGPROB, _ENTROPY, _FROM_UNIFORM = 1, 2, 3
 _DIGITS = 7
+_AT_ONCE = 64
+"""Completions of one request that the engine has at a time, so that others get their turn."""
 
 
 class RequestFault(ValueError):
@@ -37,13 +39,17 @@ class RequestFault(ValueError):
 
 
 class Unavailable(RuntimeError):
-    """An engine that cannot answer."""
+    """An engine that cannot answer now."""
+
+
+class UnusableWeights(RuntimeError):
+    """Weights whose certainties are no numbers; others have to be loaded."""
 
 
 class Measuring:
     """One engine, and the weights it has."""
 
-    def __init__(self, engine: EngineClient, weights: Weights, tokenizer: TokenizerFile) -> None:
+    def __init__(self, engine: EngineClient, weights: Weights, tensors: Tensors, tokenizer: TokenizerFile) -> None:
         config = engine.vllm_config.model_config
         self.engine = engine
         self.weights = weights
@@ -53,7 +59,10 @@ class Measuring:
         name = config.served_model_name
         self.name = name if isinstance(name, str) else str(name)
         self.path = str(config.model)
-        self._shape = config.hf_text_config.to_dict()
+        self._shape = config.hf_text_config.to_dict() | {"architectures": config.architectures}
+        self._tensors = tensors
+        self._named = {weights.revision: weights.revision}
+        """Digests of the weights that have had a name."""
         self._gate = Gate()
         self._broken: str | None = None
 
@@ -68,7 +77,8 @@ class Measuring:
             )
         folder = Path(config.model)
         revision = await asyncio.to_thread(digest, folder) if folder.is_dir() else config.revision
-        return cls(engine, Weights(revision, now()), tokenizer_file(engine))
+        needed = await asyncio.to_thread(_started_with, config.model, config.revision)
+        return cls(engine, Weights(revision, now()), needed, tokenizer_file(engine))
 
     def about(self) -> messages.About:
         """What is served. Raises Unavailable after a reload that failed."""
@@ -93,10 +103,11 @@ class Measuring:
         self._check(request)
         async with self._gate.reading():
             self._check_usable()
+            turns = asyncio.Semaphore(_AT_ONCE)
             try:
                 async with asyncio.TaskGroup() as group:
                     tasks = [
-                        group.create_task(self._measure_one(request.prompt_token_ids, completion, request.per_token))
+                        group.create_task(self._in_turn(turns, request, completion))
                         for completion in request.completions
                     ]
             except ExceptionGroup as errors:
@@ -112,35 +123,50 @@ class Measuring:
     async def reload(self, request: messages.ReloadRequest) -> messages.About:
         """Change the weights while nobody measures; drop what the cache has of the old ones.
 
-        Raises RequestFault for a folder that will not do, before anything is touched, and Unavailable when the engine
-        failed, which then answers nothing until a reload succeeds.
+        Raises RequestFault for a folder that will not do, before anything is touched, and Unavailable when loading
+        fails all the same. Then nobody knows what the engine has, and it answers nothing until it is started again.
         """
         folder = Path(request.path)
         try:
-            await asyncio.to_thread(check_folder, folder, self._shape)
+            await asyncio.to_thread(check_folder, folder, self._shape, self._tensors)
         except FolderError as error:
             raise RequestFault("/path", str(error)) from None
-        found = await asyncio.to_thread(digest, folder)
-        async with self._gate.writing():
-            self._broken = f"the weights of {folder} were being loaded"
-            # Shielded: a client that leaves must not leave the weights half changed.
-            await asyncio.shield(self._load(folder))
-            self._broken = None
-            self.weights = Weights(request.revision or found, now())
+        # Shielded: a client that leaves must not leave the weights half changed.
+        await asyncio.shield(self._exchange(folder, request.revision))
         return self.about()
 
-    async def _load(self, folder: Path) -> None:
-        try:
-            await self.engine.pause_generation(mode="wait", clear_cache=True)
+    async def _exchange(self, folder: Path, name: str | None) -> None:
+        async with self._gate.writing():
+            self._check_usable()
+            found = await asyncio.to_thread(digest, folder)
+            revision = name or found
+            # Who compares revisions must not take two versions of the weights for one.
+            if self._named.get(revision, found) != found:
+                raise RequestFault("/revision", f"{revision!r} is the name of other weights already")
             try:
-                await self.engine.collective_rpc("shop_r1_reload", kwargs={"folder": str(folder)})
-                if not await self.engine.reset_prefix_cache():
-                    raise RuntimeError("the prefix cache still holds tokens of the old weights")
-            finally:
-                await self.engine.resume_generation()
-        except Exception as error:
-            self._broken = f"loading the weights of {folder} failed: {error}"
-            raise Unavailable(self._broken) from error
+                await self._load(folder)
+                if await asyncio.to_thread(digest, folder) != found:
+                    raise RuntimeError("the files changed while they were read")
+            except Exception as error:
+                self._broken = f"loading the weights of {folder} failed, start vLLM again: {error}"
+                raise Unavailable(self._broken) from error
+            self._named[revision] = found
+            self.weights = Weights(revision, now())
+
+    async def _load(self, folder: Path) -> None:
+        await self.engine.pause_generation(mode="wait", clear_cache=True)
+        try:
+            await self.engine.collective_rpc("shop_r1_reload", kwargs={"folder": str(folder)})
+            if not await self.engine.reset_prefix_cache():
+                raise RuntimeError("the prefix cache still holds tokens of the old weights")
+        finally:
+            await self.engine.resume_generation()
+
+    async def _in_turn(
+        self, turns: asyncio.Semaphore, request: messages.Request, completion: messages.Completion
+    ) -> messages.Result:
+        async with turns:
+            return await self._measure_one(request.prompt_token_ids, completion, request.per_token)
 
     async def _measure_one(
         self, prompt: list[int], completion: messages.Completion, per_token: bool
@@ -158,14 +184,16 @@ class Measuring:
             )
         token_ids = prompt + completion.token_ids[: completion.span[1]]
         rows, cached = await self._rows(token_ids, start, end, read_cache=True)
-        rescored = not _complete(rows, start, end)
-        if rescored:
+        whole = _whole(rows, start, end)
+        rescored = whole is None
+        if whole is None:
             rows, cached = await self._rows(token_ids, start, end, read_cache=False)
-            if not _complete(rows, start, end):
+            whole = _whole(rows, start, end)
+            if whole is None:
                 raise Unavailable(
                     f"the engine answered rows {rows[:, POSITION].tolist()[:5]}…, not {start} to {end - 1}"
                 )
-        return self._result(rows, cached, rescored, per_token)
+        return self._result(whole, cached, rescored, per_token)
 
     async def _rows(self, token_ids: list[int], start: int, end: int, read_cache: bool) -> tuple[torch.Tensor, int]:
         """What the pooler kept, shape (tokens, 4), and how many tokens came from the cache."""
@@ -178,7 +206,7 @@ class Measuring:
         columns = rows.double()
         logprob, entropy, from_uniform = (columns[:, column] for column in (_LOGPROB, _ENTROPY, _FROM_UNIFORM))
         if not torch.isfinite(logprob + entropy).all():
-            raise Unavailable("the model's logits are not finite")
+            raise UnusableWeights(f"with the weights {self.weights.revision}, the model's logits are not finite")
         return messages.Result(
             tokens=len(rows),
             kl_to_uniform=max(0.0, log(self.vocab_size) - entropy.mean().item()),
@@ -226,9 +254,29 @@ class Measuring:
             raise Unavailable("the engine is dead")
 
 
-def _complete(rows: torch.Tensor, start: int, end: int) -> bool:
-    """Whether there is one row for each position in [start, end), in order."""
-    return rows.shape[0] == end - start and bool((rows[:, POSITION] == torch.arange(start, end)).all())
+def _started_with(model: str, revision: str | None) -> Tensors:
+    """The tensors that a model was started with; none for a model of which no folder is known."""
+    folder = Path(model)
+    if not folder.is_dir():
+        try:
+            folder = Path(snapshot_download(model, revision=revision, local_files_only=True))
+        except (OSError, ValueError):
+            return {}
+    try:
+        return tensors(folder)
+    except FolderError:
+        return {}
+
+
+def _whole(rows: torch.Tensor, start: int, end: int) -> torch.Tensor | None:
+    """One row for each position in [start, end), in order; None where one is missing.
+
+    A request that the engine interrupted for want of memory has some rows twice, by the same weights.
+    """
+    by_position = {int(position): index for index, position in enumerate(rows[:, POSITION].tolist())}
+    if by_position.keys() != set(range(start, end)):
+        return None
+    return rows[[by_position[position] for position in range(start, end)]]
 
 
 def _short(value: float) -> float:

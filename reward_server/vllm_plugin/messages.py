@@ -26,7 +26,7 @@ class Request(_Message):
 
     prompt_token_ids: TokenIds
     """May be empty; then the first token of a completion has no distribution."""
-    completions: Annotated[list[Completion], Field(min_length=1)]
+    completions: Annotated[list[Completion], Field(min_length=1, max_length=16_384)]
     per_token: bool = False
     """Whether each token's numbers are wanted, beside their means."""
 
@@ -36,8 +36,8 @@ class ReloadRequest(_Message):
 
     path: str
     """A folder with safetensors, which every worker sees."""
-    revision: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    """What to call them; a digest of the files otherwise."""
+    revision: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,200}$")] | None = None
+    """What to call them, in printable ASCII without spaces; a digest of the files otherwise."""
 
 
 class PerToken(_Message):

@@ -22,5 +22,7 @@ def _repack_tied_head(model: Any) -> None:
         return
     from vllm.model_executor.layers.utils import dispatch_cpu_unquantized_gemm
 
-    model.lm_head.weight = model.model.embed_tokens.weight
-    dispatch_cpu_unquantized_gemm(model.lm_head, remove_weight=False)
+    embeddings = model.model.embed_tokens
+    head = getattr(model, "lm_head", embeddings)
+    head.weight = embeddings.weight
+    dispatch_cpu_unquantized_gemm(head, remove_weight=False)

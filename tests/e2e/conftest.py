@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from tests.e2e.self_certainty import Scoring
 
 
-@pytest.fixture(scope="session", params=["qwen2", "qwen3", "llama"])
+@pytest.fixture(scope="session", params=["qwen2", "qwen3", "llama", "gemma2"])
 def scoring(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Scoring"]:
     """A vLLM that serves a tiny model for self-certainty, one architecture after another."""
     # Imported here, for the fast tests are collected without torch being read.

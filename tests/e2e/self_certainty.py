@@ -30,6 +30,8 @@ SETTINGS: dict[Architecture, tuple[str, ...]] = {
     "qwen3": ("--max-num-batched-tokens", str(LONGEST), "--no-enable-chunked-prefill", "--no-cache-cap"),
     # vLLM's own defaults, without a prefix cache; its head is not tied to its embeddings.
     "llama": ("--no-enable-prefix-caching",),
+    # Every other layer sees the last 64 tokens only, so that its cache keeps no more; hits are kept off the spans.
+    "gemma2": ("--max-num-batched-tokens", "512"),
 }
 
 

@@ -205,3 +205,25 @@ def test_no_token_of_the_value_is_missing_and_none_is_too_many(text: str, as_asc
     assert sum(lengths[: found.start]) <= start < sum(lengths[: found.start + 1])
     assert sum(lengths[: found.end - 1]) < end <= sum(lengths[: found.end])
     assert finder(MERGED).in_tokens(written, found.token_ids) == found
+
+
+@pytest.mark.parametrize("broken", [["<0xC3>", "<0xA9>", "<0xF0>"], ["<0xF0>"], ["<0x80>"] * 3])
+def test_bytes_of_a_byte_fallback_vocabulary_that_are_no_text_are_a_sign_each(broken: list[str]) -> None:
+    tokenizer = sentence_piece()
+    inside = [tokenizer.token_to_id(piece) for piece in (*broken, "hi")]
+    own = [*ids(tokenizer, '{"rationale": "hi'), *inside, *ids(tokenizer, f'"{TAIL}')[1:]]
+    text = tokenizer.decode(own)
+    assert text == completion("hi" + "\ufffd" * len(broken) + "hi")
+    assert spelled_pieces(tokenizer, finder(tokenizer).in_tokens(text, own)) == ["hi", *broken, "hi"]
+
+
+def test_a_long_completion_of_single_bytes_takes_no_longer_for_it() -> None:
+    tokenizer = sentence_piece()
+    text = completion("é" * 50_000)
+    own = ids(tokenizer, text)
+    found = finder(tokenizer).in_tokens(text, own)
+    assert found.end - found.start == 100_000
+
+
+def spelled_pieces(tokenizer: Tokenizer, found: RationaleTokens) -> list[str]:
+    return [tokenizer.id_to_token(number) for number in found.token_ids[found.start : found.end]]

@@ -90,10 +90,11 @@ def test_a_source_that_cannot_answer_ends_the_run_and_leaves_no_file(rollouts: P
     [
         (["--certainty", "local", "--certainty-model", "missing/folder/here"], "REWARD_CERTAINTY_MODEL"),
         (["--certainty", "local", "--certainty-revision", "main"], "REWARD_CERTAINTY_REVISION"),
-        (["--certainty", "vllm", "--vllm-url", "http://[::"], "REWARD_VLLM_URL"),
+        (["--certainty", "vllm", "--vllm-url", "http://[::"], "vllm_url: 'http://[::' is not the address of"),
         (["--certainty", "vllm-logprobs"], "REWARD_CERTAINTY_MODEL"),
         (["--certainty", "none"], "certainty source is 'none'"),
-        (["--certainty", "vibes"], "--certainty"),
+        (["--certainty", "vibes"], "certainty: Input should be 'rollout', "),
+        (["--certainty", "vllm", "--patience", "0"], "patience: Input should be greater than 0"),
     ],
 )
 def test_a_source_that_could_never_answer_is_wrong_usage(arguments: list[str], named: str, rollouts: Path) -> None:
