@@ -48,9 +48,10 @@ def _annotation(name: str) -> Any:
     setting = Settings.model_fields[name]
     is_flag = setting.annotation is bool
     flag = f"--{name.replace('_', '-')}"
+    told = f"{environment_variable(name)}{_default(setting.default)}"
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if is_flag else flag,
-        help=f"{setting.description} [{environment_variable(name)}{_default(setting.default)}]",
+        help=f"{setting.description}{_choices(setting.annotation)} [{told}]",
         show_default=False,
         metavar=None if is_flag else _metavar(setting.annotation),
     )
@@ -63,4 +64,9 @@ def _default(default: Any) -> str:
 
 def _metavar(annotation: Any) -> str:
     kind = get_origin(annotation)
-    return "|".join(get_args(annotation)) if kind is Literal else "LIST" if kind is tuple else "VALUE"
+    return "NAME" if kind is Literal else "LIST" if kind is tuple else "VALUE"
+
+
+def _choices(annotation: Any) -> str:
+    """The names a setting may have; not as its metavar, which would leave no room for the help."""
+    return f" One of {', '.join(get_args(annotation))}." if get_origin(annotation) is Literal else ""
