@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from reward_server.certainty.source import EvidenceError, EvidenceFault, RationaleRequest
-from reward_server.certainty.span import RationaleFinder, RationaleTokens, SpanError
+from reward_server.certainty.source import EvidenceError, EvidenceFault, RationaleRequest, SourceError
+from reward_server.certainty.span import RationaleFinder, RationaleTokens, SpanError, TokenizerError
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ def group_by_prompt(
     """Tokenize a batch and group it by prompt, equal rationales taken together.
 
     `longest` is the model's context in tokens, which nothing is cut to fit. Raises EvidenceError naming every request
-    that is too long for it, or whose tokens are not those of its text.
+    that is too long for it, or whose tokens are not those of its text; SourceError for a tokenizer that cannot read.
     """
     groups: dict[tuple[int, ...], dict[tuple[int, tuple[int, ...]], Measurement]] = {}
     prompts: dict[str, tuple[int, ...]] = {}
@@ -43,6 +43,8 @@ def group_by_prompt(
         except _Unmeasurable as error:
             faults.append(EvidenceFault(index, error.path, str(error)))
             continue
+        except TokenizerError as error:
+            raise SourceError(str(error)) from None
         read = tuple(tokens.token_ids[: tokens.end])
         measurement = Measurement(RationaleTokens(read, tokens.start, tokens.end), [])
         groups.setdefault(prompt, {}).setdefault((tokens.start, read), measurement).indexes.append(index)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import accumulate, groupby
 from typing import NamedTuple
 
-from tokenizers import Tokenizer, decoders
+from tokenizers import Encoding, Tokenizer, decoders
 from tokenizers.pre_tokenizers import ByteLevel
 
 from reward_server.certainty.characters import rationale_characters
@@ -36,6 +36,10 @@ class SpanError(ValueError):
     """Token ids that are not those of the completion they came with; says where they part."""
 
 
+class TokenizerError(RuntimeError):
+    """A tokenizer that cannot read a text, whatever the text: its files do not fit together."""
+
+
 class RationaleFinder:
     """Finds rationales in completions of one tokenizer.
 
@@ -56,12 +60,12 @@ class RationaleFinder:
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a prompt, whose special tokens are already written out in it."""
-        return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+        return list(self._encode(text).ids)
 
     def in_text(self, completion: str) -> RationaleTokens:
         """The rationale in a completion of which only the text is known: as the tokenizer would have written it."""
         start, end = rationale_characters(completion)
-        encoding = self.tokenizer.encode(completion, add_special_tokens=False)
+        encoding = self._encode(completion)
         if self._is_byte_level:
             pieces = [self._spell(number) for number in encoding.ids]
             if b"".join(pieces) == completion.encode():
@@ -84,6 +88,14 @@ class RationaleFinder:
             if offset >= 0:
                 return _overlap(token_ids, ranges, offset + start, offset + end)
         raise SpanError(_parting(text, completion))
+
+    def _encode(self, text: str) -> Encoding:
+        try:
+            return self.tokenizer.encode(text, add_special_tokens=False)
+        except TypeError:
+            raise  # half of a surrogate pair is no text
+        except Exception as error:  # the library raises nothing narrower
+            raise TokenizerError(f"the model's tokenizer cannot read texts: {error}") from None
 
     def _character_ranges(self, token_ids: Sequence[int], keep_special: bool) -> tuple[list[tuple[int, int]], str]:
         """Which characters of the decoded text each token has a part in, and that text."""

@@ -1,9 +1,10 @@
 """What a model has to read of a batch."""
 
 import pytest
+from tokenizers import Tokenizer, models
 
 from reward_server.certainty.grouping import group_by_prompt
-from reward_server.certainty.source import EvidenceError, RationaleRequest
+from reward_server.certainty.source import EvidenceError, RationaleRequest, SourceError
 from reward_server.certainty.span import RationaleFinder
 from tests.reward_server.certainty.test_span import byte_level, completion, ids
 
@@ -88,3 +89,9 @@ def test_a_rationale_in_the_first_token_needs_a_prompt() -> None:
     assert group_by_prompt([request("a")], find, None)[0].measurements[0].tokens.start == 0
     with pytest.raises(EvidenceError, match="first token, whose probability needs a prompt"):
         group_by_prompt([request("a", None)], find, None)
+
+
+def test_a_tokenizer_that_cannot_read_fails_the_source_and_not_the_rollouts() -> None:
+    broken = Tokenizer(models.BPE({"a": 0}, [], unk_token="<unk>"))
+    with pytest.raises(SourceError, match="tokenizer cannot read texts"):
+        group_by_prompt([request("b")], RationaleFinder(broken, 10), None)
