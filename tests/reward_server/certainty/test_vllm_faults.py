@@ -315,3 +315,9 @@ def test_a_batch_that_nobody_waits_for_any_more_leaves_nothing_running(vllm: Fau
         return len(asyncio.all_tasks())
 
     assert with_source(options(vllm, concurrency=2), give_up) == 1
+
+
+def test_a_cookie_that_no_header_can_carry_back_is_not_kept(vllm: FaultyVllm) -> None:
+    vllm.script(ABOUT, status(500, Set_Cookie="caf\u00e9=\u00e9"))
+    assert measure(vllm, request())
+    assert vllm.count(ABOUT) == 2
