@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,7 +15,14 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from reward_server.certainty.options import SourceOptions
-from reward_server.certainty.source import SourceError, SourceUnavailable
+from reward_server.certainty.source import (
+    Certainty,
+    CertaintySource,
+    Kind,
+    RationaleRequest,
+    SourceError,
+    SourceUnavailable,
+)
 
 CHECK_SECONDS = 2.0
 """How long a server may take to say that it is there."""
@@ -227,6 +235,37 @@ class Connection:
 
     def _without_key(self, text: str) -> str:
         return text.replace(self._key, "…") if self._key else text
+
+
+class ConnectedSource(CertaintySource):
+    """A source that asks one vLLM, patiently."""
+
+    def __init__(self, options: SourceOptions) -> None:
+        """Connects to nothing yet. Raises SourceError for a URL or a key that cannot be used."""
+        self._connection = Connection(options)
+
+    async def measure(self, requests: Sequence[RationaleRequest], kind: Kind) -> list[Certainty]:
+        """One certainty per request, in order, all by the same weights."""
+        if not requests:
+            return []
+        async with self._connection.patience() as patience:
+            return await patience.insist(lambda: self._measure(requests, kind, patience))
+
+    async def check(self) -> None:
+        """Ask vLLM what it serves."""
+        await self._connection.promptly(self._look)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._connection.close()
+
+    @abstractmethod
+    async def _measure(self, requests: Sequence[RationaleRequest], kind: Kind, patience: Patience) -> list[Certainty]:
+        """The same, once. Raises Transient for what is worth another try."""
+
+    @abstractmethod
+    async def _look(self) -> object:
+        """What vLLM serves. Raises SourceMismatch for what it should not."""
 
 
 async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -17,12 +17,11 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from tokenizers import Tokenizer
 
-from reward_server.certainty.connection import Answer, Connection, Patience, Transient, together
+from reward_server.certainty.connection import Answer, ConnectedSource, Patience, Transient, together
 from reward_server.certainty.grouping import Measurement, PromptGroup, group_by_prompt, in_order
 from reward_server.certainty.options import SourceOptions
 from reward_server.certainty.source import (
     Certainty,
-    CertaintySource,
     EvidenceError,
     EvidenceFault,
     Kind,
@@ -102,7 +101,7 @@ class _Reader(NamedTuple):
     """Of its tokenizer."""
 
 
-class VllmSource(CertaintySource):
+class VllmSource(ConnectedSource):
     """Exact, of every kind."""
 
     name = "vllm"
@@ -110,7 +109,7 @@ class VllmSource(CertaintySource):
 
     def __init__(self, options: SourceOptions) -> None:
         """Connects to nothing yet. Raises SourceError for a URL or a key that cannot be used."""
-        self._connection = Connection(options)
+        super().__init__(options)
         self._wanted = options.model, options.revision
         self._about: _About | None = None
         self._reader: _Reader | None = None
@@ -126,21 +125,6 @@ class VllmSource(CertaintySource):
     def tokens_read(self) -> TokensRead:
         """As the plugin counts them."""
         return self._read
-
-    async def measure(self, requests: Sequence[RationaleRequest], kind: Kind) -> list[Certainty]:
-        """One certainty per request, in order, all by the same weights."""
-        if not requests:
-            return []
-        async with self._connection.patience() as patience:
-            return await patience.insist(lambda: self._measure(requests, kind, patience))
-
-    async def check(self) -> None:
-        """Ask the plugin what it serves."""
-        await self._connection.promptly(self._look)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._connection.close()
 
     async def _measure(self, requests: Sequence[RationaleRequest], kind: Kind, patience: Patience) -> list[Certainty]:
         about, finder = await self._get_to_know(patience)

@@ -16,14 +16,13 @@ import numpy as np
 from pydantic import BaseModel, Field, FiniteFloat, TypeAdapter, ValidationError
 from tokenizers import Tokenizer
 
-from reward_server.certainty.connection import Connection, Patience, Transient, together
+from reward_server.certainty.connection import ConnectedSource, Patience, Transient, together
 from reward_server.certainty.divergence import LogprobsError, bounds_from_top_k
 from reward_server.certainty.grouping import Measurement, PromptGroup, group_by_prompt, in_order
 from reward_server.certainty.model_files import find_model
 from reward_server.certainty.options import SourceOptions
 from reward_server.certainty.source import (
     Certainty,
-    CertaintySource,
     Kind,
     Model,
     RationaleRequest,
@@ -80,7 +79,7 @@ class _Files(NamedTuple):
     revision: str | None
 
 
-class VllmLogprobsSource(CertaintySource):
+class VllmLogprobsSource(ConnectedSource):
     """Bounds of KL(p‖U), and their midpoint as the value. KL(U‖p) has no finite upper bound from top-k logprobs."""
 
     name = "vllm-logprobs"
@@ -94,7 +93,7 @@ class VllmLogprobsSource(CertaintySource):
                 "that vLLM serves, for its tokenizer"
             )
         files = _model_files(options.model, options.revision)
-        self._connection = Connection(options)
+        super().__init__(options)
         self._finder = RationaleFinder(files.tokenizer, files.vocab_size)
         self._longest = files.longest
         self._model = Model(options.model, files.revision)
@@ -110,21 +109,6 @@ class VllmLogprobsSource(CertaintySource):
     def tokens_read(self) -> TokensRead:
         """None of them from the cache."""
         return self._read
-
-    async def measure(self, requests: Sequence[RationaleRequest], kind: Kind) -> list[Certainty]:
-        """One certainty per request, in order."""
-        if not requests:
-            return []
-        async with self._connection.patience() as patience:
-            return await patience.insist(lambda: self._measure(requests, kind, patience))
-
-    async def check(self) -> None:
-        """Ask vLLM what it serves."""
-        await self._connection.promptly(self._look)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._connection.close()
 
     async def _measure(self, requests: Sequence[RationaleRequest], kind: Kind, patience: Patience) -> list[Certainty]:
         card = await self._served(patience)
