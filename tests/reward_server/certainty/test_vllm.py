@@ -141,10 +141,13 @@ def test_the_model_is_known_once_the_plugin_has_been_asked(vllm: FaultyVllm) -> 
 
 def test_one_source_serves_one_event_loop_after_the_other(vllm: FaultyVllm) -> None:
     source = VllmSource(options(vllm))
-    for _ in range(3):
-        (answer,) = asyncio.run(source.measure([request("Yes")], "kl_to_uniform"))
-        assert answer.tokens == 3
-    asyncio.run(source.close())
+
+    async def once() -> int:
+        (answer,) = await source.measure([request("Yes")], "kl_to_uniform")
+        await source.close()
+        return answer.tokens
+
+    assert [asyncio.run(once()) for _ in range(3)] == [3, 3, 3]
 
 
 def faults(vllm: FaultyVllm, *requests: RationaleRequest) -> list[tuple[int, tuple[str | int, ...], str]]:
