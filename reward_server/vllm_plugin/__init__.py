@@ -1,6 +1,6 @@
 """Exact self-certainty inside vLLM: a pooler that keeps four numbers a token, and `POST /self_certainty` for them.
 
-Runs in vLLM's processes, installed beside it (`pip install shop-r1`), and imports nothing else of this package. vLLM
+Runs in vLLM's processes, installed beside it (`pip install shop-r1`), and imports no other room of this package. vLLM
 loads `register` in every process of every server of its environment, the trainer's own rollout engines among them, so
 it changes nothing unless a model is served for self-certainty: `python -m reward_server.vllm_plugin MODEL`.
 

@@ -99,7 +99,7 @@ class Measuring:
         )
 
     async def measure(self, request: messages.Request) -> messages.Response:
-        """The certainties of one prompt's completions. Raises RequestFault and Unavailable."""
+        """The certainties of one prompt's completions. Raises RequestFault, Unavailable and UnusableWeights."""
         self._check(request)
         async with self._gate.reading():
             self._check_usable()
