@@ -1,18 +1,15 @@
 """A vLLM server over HTTP: patient with one that is slow or away, plain about one that refuses."""
 
 import asyncio
-import random
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NamedTuple, TypeVar
 
 import httpx
 import orjson
-from pydantic import BaseModel, ValidationError
 
 from reward_server.certainty.options import SourceOptions
 from reward_server.certainty.source import (
@@ -23,28 +20,28 @@ from reward_server.certainty.source import (
     SourceError,
     SourceUnavailable,
 )
+from reward_server.http_sessions import (
+    Message,
+    Nonsense,
+    Sessions,
+    TooLong,
+    is_usable_key,
+    new_client,
+    one_line,
+    read_message,
+    without,
+)
+from reward_server.patience import Patience, Transient
 
 CHECK_SECONDS = 2.0
 """How long a server may take to say that it is there."""
 MOST_BYTES = 64 * 2**20
 """Of an answer whose size does not follow from its request; tokenizers have up to 35 MB."""
 
-_CONNECT_SECONDS = 5.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _LONGEST_REASON = 200
 _KEY_REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 T = TypeVar("T")
-Message = TypeVar("Message", bound=BaseModel)
-
-
-class Transient(Exception):
-    """What may be over in a while."""
-
-    def __init__(self, reason: str, retry_after: float = 0) -> None:
-        """`retry_after` is in seconds."""
-        super().__init__(reason)
-        self.retry_after = retry_after
 
 
 class Answer(NamedTuple):
@@ -61,39 +58,7 @@ class Answer(NamedTuple):
             text = str(error.get("reason") or error["message"])
         except (ValueError, LookupError, TypeError, AttributeError):
             text = self.content[: 4 * _LONGEST_REASON].decode(errors="replace")
-        text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
-
-
-class Patience:
-    """Waits for one batch, and remembers what for."""
-
-    def __init__(self) -> None:
-        self.last: str | None = None
-
-    async def insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Repeat an attempt for as long as it raises Transient, after pauses that grow, or as long as it asks for.
-
-        Written out, because only the pauses would be left to a library: what ends it is the time its block is allowed.
-        """
-        ceiling = _FIRST_PAUSE
-        while True:
-            try:
-                return await attempt()
-            except Transient as error:
-                self.last = str(error)
-                await asyncio.sleep(max(error.retry_after, random.uniform(0, ceiling)))
-                ceiling = min(2 * ceiling, _LONGEST_PAUSE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    """What belongs to one event loop."""
-
-    loop: asyncio.AbstractEventLoop
-    client: httpx.AsyncClient
-    slots: asyncio.Semaphore
-    first: asyncio.Lock
+        return one_line(text, _LONGEST_REASON)
 
 
 class Connection:
@@ -105,25 +70,27 @@ class Connection:
         except httpx.InvalidURL as error:
             raise SourceError(f"REWARD_VLLM_URL is no URL: {error}") from None
         key = options.api_key or ""
-        if key != key.strip() or not key.isprintable():
+        if not is_usable_key(key):
             raise SourceError("REWARD_VLLM_API_KEY has white space around it, or a character that no header can carry")
         self.name = f"vLLM at {url.copy_with(userinfo=b'')}"
         self._url = str(options.url).rstrip("/")
-        self._key = key
-        self._concurrency = options.concurrency
+        self._secrets = [key] if key else []
         self._patience = options.patience
-        self._session: _Session | None = None
+        headers = {b"Authorization": f"Bearer {key}".encode()} if key else {}
+        # The environment's proxies stay out: the server is a neighbour.
+        client = partial(new_client, self._url, headers, options.concurrency, silence=None, proxies=False)
+        self._sessions = Sessions(client, options.concurrency)
         self._last: str | None = None
 
     @property
     def slots(self) -> asyncio.Semaphore:
         """Holds as many as may be served at once."""
-        return self._here().slots
+        return self._sessions.here().slots
 
     @property
     def first(self) -> asyncio.Lock:
         """For what only the first to come need do."""
-        return self._here().first
+        return self._sessions.here().first
 
     @asynccontextmanager
     async def patience(self) -> AsyncIterator["Patience"]:
@@ -157,21 +124,16 @@ class Connection:
         """
         content = None if message is None else orjson.dumps(message)
         try:
-            async with self._here().client.stream(method, self._url + path, content=content) as response:
-                body = bytearray()
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > most:
-                        raise SourceError(f"{self.name} answered {method} {path} with more than {most:,} bytes")
-        except SourceError:
-            raise
-        except Exception as error:  # httpx lets through what comes of odd headers, names and addresses
-            raise self._transient(f"{type(error).__name__} {error}".strip()) from None
-        answer = Answer(response.status_code, bytes(body))
+            reply = await self._sessions.ask(method, self._url + path, content, most)
+        except TooLong:
+            raise SourceError(f"{self.name} answered {method} {path} with more than {most:,} bytes") from None
+        except Transient as error:
+            raise self._transient(str(error)) from None
+        answer = Answer(reply.status, reply.content)
         if answer.status in _KEY_REFUSED:
             raise SourceError(f"{self.name} refuses our key: set REWARD_VLLM_API_KEY to the one it was started with")
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise self._transient(f"status {answer.status}: {answer.reason}", _retry_after(response))
+            raise self._transient(f"status {answer.status}: {answer.reason}", reply.retry_after)
         self._last = None
         return answer
 
@@ -183,17 +145,15 @@ class Connection:
         if answer.status != HTTPStatus.OK:
             raise self.refusal(answer)
         try:
-            return message.model_validate_json(answer.content)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            if first["type"] == "json_invalid":
-                raise self._transient(f"an answer that is not JSON: {first['msg']}") from None
-            place = ".".join(map(str, first["loc"]))
-            raise self.nonsense(f"{place}: {first['msg']}") from None
+            return read_message(answer.content, message)
+        except Transient as error:
+            raise self._transient(str(error)) from None
+        except Nonsense as error:
+            raise self.nonsense(str(error)) from None
 
     def refusal(self, answer: Answer) -> SourceError:
         """The error for a request that the server does not take."""
-        return SourceError(f"{self.name} answered {answer.status}: {self._without_key(answer.reason)}")
+        return SourceError(f"{self.name} answered {answer.status}: {without(answer.reason, self._secrets)}")
 
     def nonsense(self, what: str) -> SourceError:
         """The error for an answer that cannot be right."""
@@ -201,40 +161,11 @@ class Connection:
 
     async def close(self) -> None:
         """Close the connections; the next request opens new ones."""
-        session, self._session = self._session, None
-        # Those of a loop that is over are dead already.
-        if session is not None and session.loop is asyncio.get_running_loop():
-            await session.client.aclose()
-
-    def _here(self) -> _Session:
-        """The running loop's session: a command may run several loops, one after the other."""
-        loop = asyncio.get_running_loop()
-        if self._session is None or self._session.loop is not loop:
-            # A transport of our own also keeps the environment's proxies out: the server is a neighbour. Certificates
-            # take 50 ms to read, and http has no use for them.
-            transport = httpx.AsyncHTTPTransport(
-                verify=self._url.lower().startswith("https:"),
-                limits=httpx.Limits(max_connections=self._concurrency + 2, max_keepalive_connections=self._concurrency),
-            )
-            client = httpx.AsyncClient(
-                headers={
-                    b"Content-Type": b"application/json",
-                    **({b"Authorization": f"Bearer {self._key}".encode()} if self._key else {}),
-                },
-                timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
-                transport=transport,
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-                trust_env=False,
-            )
-            self._session = _Session(loop, client, asyncio.Semaphore(self._concurrency), asyncio.Lock())
-        return self._session
+        await self._sessions.close()
 
     def _transient(self, reason: str, retry_after: float = 0) -> Transient:
-        self._last = self._without_key(reason)
+        self._last = without(reason, self._secrets)
         return Transient(self._last, retry_after)
-
-    def _without_key(self, text: str) -> str:
-        return text.replace(self._key, "…") if self._key else text
 
 
 class ConnectedSource(CertaintySource):
@@ -280,9 +211,3 @@ async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _retry_after(response: httpx.Response) -> float:
-    """The seconds of `Retry-After`; 0 without it, and for a date, which vLLM never sends."""
-    text = response.headers.get("retry-after", "")
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0

@@ -17,7 +17,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from tokenizers import Tokenizer
 
-from reward_server.certainty.connection import Answer, ConnectedSource, Patience, Transient, together
+from reward_server.certainty.connection import Answer, ConnectedSource, together
 from reward_server.certainty.grouping import Measurement, PromptGroup, group_by_prompt, in_order
 from reward_server.certainty.options import SourceOptions
 from reward_server.certainty.source import (
@@ -32,6 +32,7 @@ from reward_server.certainty.source import (
     TokensRead,
 )
 from reward_server.certainty.span import RationaleFinder
+from reward_server.patience import Patience, Transient
 
 PATH = "/self_certainty"
 

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, Field, FiniteFloat, TypeAdapter, ValidationError
 from tokenizers import Tokenizer
 
-from reward_server.certainty.connection import ConnectedSource, Patience, Transient, together
+from reward_server.certainty.connection import ConnectedSource, together
 from reward_server.certainty.divergence import LogprobsError, bounds_from_top_k
 from reward_server.certainty.grouping import Measurement, PromptGroup, group_by_prompt, in_order
 from reward_server.certainty.model_files import find_model
@@ -31,6 +31,7 @@ from reward_server.certainty.source import (
     TokensRead,
 )
 from reward_server.certainty.span import RationaleFinder
+from reward_server.patience import Patience, Transient
 
 _BYTES_PER_LOGPROB = 256
 _BYTES_BESIDES = 2**20

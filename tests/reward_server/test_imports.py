@@ -21,7 +21,9 @@ FLOORS = (
         "reward_server.certainty",
         "reward_server.wire",
         "reward_server.decoding",
+        "reward_server.http_sessions",
         "reward_server.json_lines",
+        "reward_server.patience",
         "reward_server.specs",
         "reward_server.settings",
         "reward_server.vllm_plugin",
@@ -144,12 +146,12 @@ def test_no_model_library_is_imported_outside_the_rooms_that_have_models() -> No
 def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = {name: declared(requirements) for name, requirements in project["optional-dependencies"].items()}
-    # starlette comes with FastAPI, huggingface_hub with tokenizers, markupsafe with Jinja.
+    # starlette comes with FastAPI, huggingface_hub with tokenizers, markupsafe with Jinja, yaml with PyYAML, ray with OpenRLHF.
     core = declared(project["dependencies"]) | {"starlette", "huggingface_hub"}
     models = extras["local"] | {"safetensors"}
     for package, allowed in (
         ("reward_server", core | models | extras["vllm"]),
-        ("trainer", core | models | extras["data"] | {"markupsafe"}),
+        ("trainer", core | models | extras["data"] | extras["trainer"] | extras["vllm"] | {"markupsafe", "ray", "yaml"}),
     ):
         libraries = {target.split(".")[0] for name in IMPORTS if is_of(name, package) for target in IMPORTS[name]}
         undeclared = libraries - {*sys.stdlib_module_names, "reward_server", "trainer"} - allowed

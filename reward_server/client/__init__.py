@@ -1,0 +1,15 @@
+"""The client of a trainer: every rollout of a batch gets its reward from the server, or one error says why not."""
+
+from reward_server.client.client import RewardClient
+from reward_server.client.errors import BadAnswer, RewardError, RewardRefused, RewardUnavailable, SpecMismatch
+from reward_server.client.options import ClientOptions
+
+__all__ = [
+    "BadAnswer",
+    "ClientOptions",
+    "RewardClient",
+    "RewardError",
+    "RewardRefused",
+    "RewardUnavailable",
+    "SpecMismatch",
+]

@@ -1,0 +1,114 @@
+"""What a client is set up with, and what follows: where to post, with which headers, and what to keep secret."""
+
+import re
+from base64 import b64encode
+from dataclasses import dataclass
+from ipaddress import ip_address
+from math import inf
+from typing import NamedTuple
+
+import httpx
+
+from reward_server.client.errors import RewardError
+from reward_server.http_sessions import is_usable_key
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOptions:
+    """What a client is set up with."""
+
+    url: str
+    """Of the server, or the whole one that a trainer is given: `…/score?spec=…&digest=…&run=…`."""
+    api_key: str | None = None
+    """A key in the URL (`http://run:KEY@host`) wins."""
+    digest: str | None = None
+    """Of the spec that has to score: sent as If-Match, and compared with that of the one that did."""
+    run: str | None = None
+    """Names the training run in the server's metrics, as X-Run-Id."""
+    spec: str | None = None
+    """Which loaded spec scores; None for what the URL or else the server says."""
+    patience: float = 600.0
+    """Seconds for one batch, retries included."""
+    connections: int = 64
+    """Most requests in flight; further ones wait their turn, which counts towards patience."""
+
+    def __repr__(self) -> str:
+        """Shows no key."""
+        shown = {name: getattr(self, name) for name in self.__slots__}
+        shown |= {"url": _without_userinfo(self.url), "api_key": self.api_key and "…"}
+        return f"ClientOptions({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+class Address(NamedTuple):
+    """How a server is asked for rewards."""
+
+    url: str
+    """To post to; without a key, since httpx logs it whole."""
+    headers: dict[bytes, bytes]
+    secrets: list[str]
+    """What no message may repeat, the longest first."""
+    pins: list[str]
+    """Digests that the spec has to have."""
+    is_loopback: bool
+
+
+def address(options: ClientOptions) -> Address:
+    """Raises RewardError, without a key in it, for options that cannot be used."""
+    url = _parsed(options)
+    key = options.api_key or ""
+    if not is_usable_key(key):
+        raise RewardError("api_key has white space around it, or a character that no header can carry")
+    if not (0 < options.patience < inf and options.connections > 0):
+        raise RewardError("patience has to be a finite number of seconds above 0, and connections 1 at least")
+    headers = {b"Authorization": f"Bearer {key}".encode()} if key else {}
+    if options.digest is not None:
+        headers[b"If-Match"] = f'"{options.digest}"'.encode()
+    if options.run is not None:
+        headers[b"X-Run-Id"] = options.run.encode()
+    secrets = [key]
+    if url.userinfo:
+        basic = b64encode(f"{url.username}:{url.password}".encode()).decode()
+        headers[b"Authorization"] = f"Basic {basic}".encode()
+        as_written = url.userinfo.decode()
+        secrets += [basic, as_written, as_written.partition(":")[2], url.password or url.username]
+    pins = [pin for pin in (options.digest, url.params.get("digest")) if pin is not None]
+    secrets = sorted(filter(None, secrets), key=len, reverse=True)
+    return Address(_endpoint(url, options.spec), headers, secrets, pins, _is_loopback(url.host))
+
+
+def _parsed(options: ClientOptions) -> httpx.URL:
+    try:
+        url = httpx.URL(options.url)
+        is_good = url.scheme in ("http", "https") and bool(url.host) and (url.port is None or 0 < url.port < 2**16)
+    except httpx.InvalidURL:
+        is_good = False
+    if not is_good:
+        shown = _without_userinfo(options.url)
+        raise RewardError(f"url: {shown!r} is not that of a server, such as http://127.0.0.1:8080/score")
+    for name, value in (("spec", options.spec), ("digest", options.digest), ("run", options.run)):
+        if value is None:
+            continue
+        if value != value.strip() or not (value.isascii() and value.isprintable()):
+            raise RewardError(f"{name} has white space around it, or a character that no header can carry: {value!a}")
+        if (in_url := url.params.get(name, value)) != value:
+            raise RewardError(f"{name} is {value!r}, but in the URL {in_url!r}")
+    return url
+
+
+def _endpoint(given: httpx.URL, spec: str | None) -> str:
+    path = given.path.removesuffix("/score").removesuffix("/get_reward").rstrip("/")
+    url = given.copy_with(userinfo=b"", fragment=None, path=f"{path}/score")
+    # What else the URL says stays, misspelt names too: the server refuses those, where we would lose a pin.
+    return str(url if spec is None or "spec" in url.params else url.copy_add_param("spec", spec))
+
+
+def _without_userinfo(url: str) -> str:
+    """Leaves out all that may be userinfo, also in what is no URL."""
+    return re.sub(r"\A([a-z][a-z0-9+.-]*:/*)?.*@", lambda found: found[1] or "", url, flags=re.DOTALL | re.IGNORECASE)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -1,0 +1,145 @@
+"""Asking one HTTP server from any number of event loops: what all our clients share, and what they make of failures."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import NamedTuple, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from reward_server.patience import Transient
+
+_CONNECT_SECONDS = 5.0
+
+Message = TypeVar("Message", bound=BaseModel)
+
+
+class Reply(NamedTuple):
+    """What a server answered, whatever its status."""
+
+    status: int
+    content: bytes
+    retry_after: float
+    """Seconds; 0 where the answer names none."""
+
+
+class TooLong(Exception):
+    """An answer of more bytes than it may have."""
+
+
+class Nonsense(Exception):
+    """An answer that cannot be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What belongs to one event loop."""
+
+    loop: asyncio.AbstractEventLoop
+    client: httpx.AsyncClient
+    slots: asyncio.Semaphore
+    """Holds as many as may be served at once."""
+    first: asyncio.Lock
+    """For what only the first to come need do."""
+
+
+class Sessions:
+    """The running loop's session: a process may run several loops, one after the other."""
+
+    def __init__(self, new_client: Callable[[], httpx.AsyncClient], concurrency: int) -> None:
+        self._new_client = new_client
+        self._concurrency = concurrency
+        self._session: Session | None = None
+
+    def here(self) -> Session:
+        """The session of the loop that runs."""
+        loop = asyncio.get_running_loop()
+        if self._session is None or self._session.loop is not loop:
+            slots = asyncio.Semaphore(self._concurrency)
+            self._session = Session(loop, self._new_client(), slots, asyncio.Lock())
+        return self._session
+
+    async def ask(self, method: str, url: str, content: bytes | None, most: int) -> Reply:
+        """One request, however long it takes. Raises Transient without a whole answer, TooLong above `most` bytes."""
+        try:
+            async with self.here().client.stream(method, url, content=content) as response:
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > most:
+                        raise TooLong
+        except TooLong:
+            raise
+        except Exception as error:  # httpx lets through what comes of odd headers, names and addresses
+            raise Transient(f"{type(error).__name__} {error}".strip()) from None
+        return Reply(response.status_code, bytes(body), _retry_after(response))
+
+    async def close(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        session, self._session = self._session, None
+        # Those of a loop that is over are dead already.
+        if session is not None and session.loop is asyncio.get_running_loop():
+            await session.client.aclose()
+
+
+def new_client(
+    url: str, headers: Mapping[bytes, bytes], connections: int, *, silence: float | None, proxies: bool
+) -> httpx.AsyncClient:
+    """A client for the server at `url` that sends JSON and keeps no cookies.
+
+    `silence` is how many seconds the server may send and take nothing, None for any; `proxies` has the environment's
+    used.
+    """
+    # Certificates take 50 ms to read, and http has no use for them.
+    verify = url.lower().startswith("https:")
+    limits = httpx.Limits(max_connections=connections + 2, max_keepalive_connections=connections)
+    return httpx.AsyncClient(
+        headers={b"Content-Type": b"application/json", **headers},
+        timeout=httpx.Timeout(silence, connect=_CONNECT_SECONDS),
+        # A transport of our own keeps the environment's proxies out.
+        transport=None if proxies else httpx.AsyncHTTPTransport(verify=verify, limits=limits),
+        verify=verify,
+        limits=limits,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        trust_env=proxies,
+    )
+
+
+def read_message(content: bytes, message: type[Message], *, strict: bool = False) -> Message:
+    """The message in an answer.
+
+    Raises Transient for what is no JSON, such as half an answer, and Nonsense for a message of another kind.
+    """
+    try:
+        return message.model_validate_json(content, strict=strict)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        if first["type"] == "json_invalid":
+            raise Transient(f"an answer that is not JSON: {first['msg']}") from None
+        raise Nonsense(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def is_usable_key(key: str) -> bool:
+    """Whether a header can carry the key, and carries it whole."""
+    return key == key.strip() and key.isprintable()
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """The text with every secret in it left out."""
+    for secret in secrets:
+        text = text.replace(secret, "…")
+    return text
+
+
+def one_line(text: str, longest: int) -> str:
+    """Text of unknown origin for a message: printable, on one line, of at most so many characters and a mark."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * longest]).split())
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
+def _retry_after(response: httpx.Response) -> float:
+    """The seconds of `Retry-After`; 0 without it, and for a date."""
+    text = response.headers.get("retry-after", "")
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0
