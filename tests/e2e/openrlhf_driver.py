@@ -1,6 +1,6 @@
 """Drive OpenRLHF's own, unedited `SingleTurnAgentExecutor` against a reward server, without a GPU or a model.
 
-It runs as a subprocess of the environment in `openrlhf-requirements.txt`. It reads one JSON document on stdin,
+It runs as a subprocess of the training environment (`.venv-train`). It reads one JSON document on stdin,
 
     {"url": str, "cases": [{"prompt": str | [message], "label": str | dict, "completion": str,
                             "max_length": int | null, "max_tokens": int | null, "normalizer": "NFC"?}]}

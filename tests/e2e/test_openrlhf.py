@@ -12,7 +12,7 @@ from tests.servers import Server
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv-openrlhf" / "bin" / "python"
+PYTHON = ROOT / ".venv-train" / "bin" / "python"
 
 BUY = {"type": "click", "name": "add_to_cart.buy_now"}
 BUY_NOW = '{"rationale": "It fits my budget.", "action": {"type": "click", "name": "add_to_cart.buy_now"}}'

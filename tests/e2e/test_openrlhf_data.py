@@ -15,7 +15,7 @@ from trainer.sessions.storefront import Storefront
 
 pytestmark = pytest.mark.e2e
 
-PYTHON = Path(__file__).parents[2] / ".venv-openrlhf" / "bin" / "python"
+PYTHON = Path(__file__).parents[2] / ".venv-train" / "bin" / "python"
 SESSIONS = 40
 BUDGET = 2_600
 """Tokens: enough for some sessions as a whole, not for all."""

@@ -14,7 +14,7 @@ from time import sleep
 import httpx
 
 ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
+PYTHON = ROOT / ".venv-train" / "bin" / "python"
 SCORING = "reward_server.vllm_plugin"
 """Module that serves a model for self-certainty."""
 STOCK = "vllm.entrypoints.openai.api_server"

@@ -1,7 +1,8 @@
 """What `shop-r1 evaluate` does with rollout files: read them all, then print and write their figures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -21,15 +22,18 @@ from reward_server.terminal import (
     printable,
     size_of,
 )
+from trainer.cli.histories import read_histories
 from trainer.evaluation.best_policy import best_rollouts
 from trainer.evaluation.bootstrap import Settings
 from trainer.evaluation.compare import compare
 from trainer.evaluation.display import show_comparison, show_evaluation
 from trainer.evaluation.evaluation import evaluate_run
-from trainer.evaluation.result import Evaluation, Runs
+from trainer.evaluation.result import Evaluation, Generation, Runs
 from trainer.evaluation.rollouts import Observation, observe
 from trainer.evaluation.rows import RunError
 from trainer.evaluation.run import BadLines, Run, read_run
+from trainer.training_curves.curves import TrainingCurves, training_curves
+from trainer.training_curves.display import show_training
 
 _LINES_PER_UPDATE = 256
 _BUILT_IN_SESSIONS = 1_000
@@ -43,37 +47,69 @@ class Outputs(NamedTuple):
     markdown: Path | None
 
 
+class RolloutFile(NamedTuple):
+    """A file to evaluate, the name of its run, and how it was made where we made it."""
+
+    path: Path
+    name: str
+    generation: Generation | None = None
+
+
+def given(file: Path) -> RolloutFile:
+    """A file that the user names."""
+    return RolloutFile(file, "standard input" if file == STDIN else str(file).encode(errors="replace").decode())
+
+
 def evaluate_runs(
-    files: Sequence[Path], spec: RewardSpec, settings: Settings, skip_bad: bool, outputs: Outputs
+    files: Iterable[RolloutFile],
+    spec: RewardSpec,
+    settings: Settings,
+    skip_bad: bool,
+    outputs: Outputs,
+    histories: Sequence[Path] = (),
 ) -> None:
     """Evaluate each file, and compare the others with the first; without a file, the storefront's best policy.
 
+    Files may be made while they are asked for: each is read before the next. The training runs whose `histories` are
+    given are shown too.
+
     Raises typer.Exit where lines or files cannot be used, typer.BadParameter where they cannot be opened.
     """
+    curves = _curves(histories, settings, outputs)
     with output_file(outputs.json, "--json") as json_output, output_file(outputs.report, "--report") as html_output:
         runs = [_run(file, spec, outputs, skip_bad) for file in files] or [_storefront(spec, settings.seed)]
         if not skip_bad and any(run.bad.number for run in runs):
-            _refuse("lines cannot be scored; --skip-bad leaves them out")
+            refuse("lines cannot be scored; --skip-bad leaves them out")
         with Console(stderr=True).status("resampling"):
             result = _result(runs, settings)
         _show(result, settings, Console())
+        if curves is not None:
+            result = result.model_copy(update={"training": curves.training})
+            show_training(curves.training, Console())
         if json_output is not None:
             json_output.write(as_json(result.model_dump(mode="json")))
         if html_output is not None:
             from trainer.evaluation.report import html_report
 
-            html_output.write(html_report(result).encode())
+            html_output.write(html_report(result, curves).encode())
         if outputs.markdown is not None:
             from trainer.evaluation.report import write_markdown_report
 
-            write_markdown_report(result, outputs.markdown)
+            write_markdown_report(result, outputs.markdown, curves)
+
+
+def _curves(runs: Sequence[Path], settings: Settings, outputs: Outputs) -> TrainingCurves | None:
+    if not runs:
+        return None
+    histories = read_histories(runs, "--history", {f"--{name}": path for name, path in outputs._asdict().items()})
+    return training_curves(histories, settings)
 
 
 def _result(runs: Sequence[Run], settings: Settings) -> Evaluation | Runs:
     try:
         comparisons = [compare(runs[0], run, settings) for run in runs[1:]]
     except RunError as error:
-        _refuse(str(error))
+        refuse(str(error))
     evaluations = [evaluate_run(run, settings) for run in runs]
     return Runs(runs=evaluations, comparisons=comparisons) if comparisons else evaluations[0]
 
@@ -88,16 +124,16 @@ def _show(result: Evaluation | Runs, settings: Settings, console: Console) -> No
         show_comparison(comparison, settings.confidence, console)
 
 
-def _run(file: Path, spec: RewardSpec, outputs: Outputs, skip_bad: bool) -> Run:
+def _run(file: RolloutFile, spec: RewardSpec, outputs: Outputs, skip_bad: bool) -> Run:
     """A file's rollouts; lines that cannot be scored are named on standard error."""
-    name, bad = "standard input" if file == STDIN else str(file).encode(errors="replace").decode(), BadLines()
-    with _observed(file, spec, outputs) as items:
+    bad = BadLines()
+    with _observed(file.path, spec, outputs) as items:
         try:
-            return read_run(name, items, spec, bad)
+            return replace(read_run(file.name, items, spec, bad), generation=file.generation)
         except RunError as error:
-            _refuse(f"{name}: {error}")
+            refuse(f"{file.name}: {error}")
         finally:
-            _complain(name, bad, skip_bad)
+            _complain(file.name, bad, skip_bad)
 
 
 def _storefront(spec: RewardSpec, seed: int) -> Run:
@@ -110,7 +146,7 @@ def _storefront(spec: RewardSpec, seed: int) -> Run:
     try:
         return read_run(name, observe(rollouts, spec), spec, bad)
     except RunError as error:
-        _refuse(f"{name}: {error}")
+        refuse(f"{name}: {error}")
     finally:
         _complain(name, bad, skip_bad=False)
 
@@ -148,6 +184,7 @@ def _complain(name: str, bad: BadLines, skip_bad: bool) -> None:
         console.print(f"{verdict} {lines} of {name}", soft_wrap=True, highlight=False)
 
 
-def _refuse(reason: str) -> NoReturn:
+def refuse(reason: str) -> NoReturn:
+    """Say why there are no figures, and exit with status 1."""
     Console(stderr=True).print(f"[red]no evaluation:[/] {printable(reason)}", soft_wrap=True, highlight=False)
     raise typer.Exit(BAD_INPUT)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from trainer.evaluation.bootstrap import Settings, interval, resampled_figures
 from trainer.evaluation.counts import Counts, Floats, Sample
 from trainer.evaluation.figures import model_figures
-from trainer.evaluation.result import COMPARED, Comparison, Difference
+from trainer.evaluation.result import COMPARED, REWARDS, Comparison, Difference
 from trainer.evaluation.rows import Rows, RunError
 from trainer.evaluation.run import Run
 
@@ -25,7 +25,7 @@ def compare(reference: Run, run: Run, settings: Settings) -> Comparison:
 
     def differences(sums: Floats) -> Mapping[str, Floats]:
         left, right = (model_figures(Counts.split(half), sample.clusters) for half in np.split(sums, 2, axis=-1))
-        return {figure: right[figure] - left[figure] for figure in COMPARED}
+        return {figure: right[figure] - left[figure] for figure in (*COMPARED, *REWARDS)}
 
     values = differences(sample.total())
     draws = resampled_figures(sample, settings, differences) if sample.clusters > 1 else None
@@ -38,7 +38,7 @@ def compare(reference: Run, run: Run, settings: Settings) -> Comparison:
                 interval=None if draws is None else interval(draws[figure], settings.confidence),
                 p_value=None if draws is None else p_value(draws[figure]),
             )
-            for figure in COMPARED
+            for figure in (*COMPARED, *REWARDS)
         },
     )
 

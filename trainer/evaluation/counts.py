@@ -12,7 +12,7 @@ from trainer.evaluation.rows import NONE, Rows
 Floats = NDArray[np.float64]
 
 _PER_TYPE = 7
-_SCALARS = 5
+_SCALARS = 7
 
 
 class Counts(NamedTuple):
@@ -38,6 +38,10 @@ class Counts(NamedTuple):
     """(…) Labels that are the action before again."""
     commonest: Floats
     """(…) Labels that are the commonest action of the run."""
+    reward: Floats
+    """(…) Sum of rewards, certainty aside."""
+    score: Floats
+    """(…) Sum of scores."""
     cluster_exact: Floats
     """(…) Sum of the clusters' exact accuracies."""
     cluster_right: Floats
@@ -45,7 +49,7 @@ class Counts(NamedTuple):
 
     @classmethod
     def split(cls, sums: Floats) -> Self:
-        """From sums of shape (…, 7K + 5)."""
+        """From sums of shape (…, 7K + 7)."""
         types = (sums.shape[-1] - _SCALARS) // _PER_TYPE
         blocks = (sums[..., start * types : (start + 1) * types] for start in range(_PER_TYPE))
         return cls(*blocks, *np.moveaxis(sums[..., _PER_TYPE * types :], -1, 0))
@@ -61,11 +65,11 @@ class Clusters(NamedTuple):
     """A run as clusters. Those of a single rollout differ in few ways, so only their kind is kept."""
 
     whole: Floats
-    """(clusters of several rollouts, 7K + 5)."""
+    """(clusters of several rollouts, 7K + 7)."""
     single: NDArray[np.int64]
     """The kind of each cluster of a single rollout."""
     kinds: Floats
-    """(kinds, 7K + 5)."""
+    """(kinds, 7K + 7)."""
 
 
 class Sample(NamedTuple):
@@ -110,19 +114,22 @@ def clusters_of(
     """
     flags = (rows["exact"], rows["similar"], past.repeats, commonest)
     last = np.where(past.type == NONE, types, past.type)
-    sizes = (types, types + 2, types + 1, 2, 2, 2, 2)
-    columns = (rows["label"], rows["predicted"], last, *(flag.view(np.int8) for flag in flags))
+    # Similarities are ratios of small numbers, so that rewards and scores have few values.
+    earned, earns = np.unique(rows[["reward", "score"]], return_inverse=True)
+    sizes = (types, types + 2, types + 1, 2, 2, 2, 2, len(earned))
+    columns = (rows["label"], rows["predicted"], last, *(flag.view(np.int8) for flag in flags), earns)
     codes = np.ravel_multi_index(columns, sizes)
     found, kind = np.unique(codes, return_inverse=True)
-    kinds = _kinds(np.unravel_index(found, sizes), label_types(rows), types + 1)
+    *parts, earns = np.unravel_index(found, sizes)
+    kinds = _kinds(parts, earned[earns], label_types(rows), types + 1)
     members = np.bincount(cluster)
     alone = members[cluster] == 1
     single = kind[alone][np.argsort(cluster[alone])]
     return Clusters(_wholes(cluster[~alone], kind[~alone], kinds, members), single, kinds)
 
 
-def _kinds(columns: Sequence[NDArray[np.int64]], types: NDArray[np.int16], invalid: int) -> Floats:
-    """(kinds, 7K + 5) What one rollout of each kind adds."""
+def _kinds(columns: Sequence[NDArray[np.int64]], earned: Rows, types: NDArray[np.int16], invalid: int) -> Floats:
+    """(kinds, 7K + 7) What one rollout of each kind adds."""
     label, predicted, last, *flags = columns
     exact, similar, repeats, commonest = (flag.astype(bool) for flag in flags)
     right = predicted == label
@@ -136,12 +143,12 @@ def _kinds(columns: Sequence[NDArray[np.int64]], types: NDArray[np.int16], inval
         is_label & (last == label)[:, None],
         is_last,
     )
-    scalars = (predicted == invalid, repeats, commonest, exact, right)
+    scalars = (predicted == invalid, repeats, commonest, earned["reward"], earned["score"], exact, right)
     return np.hstack([*by_type, np.stack(scalars, axis=1)]).astype(np.float64)
 
 
 def _wholes(cluster: NDArray[np.int64], kind: NDArray[np.int64], kinds: Floats, members: NDArray[np.int64]) -> Floats:
-    """(clusters of several rollouts, 7K + 5) Their sums; the last two columns are means over the cluster."""
+    """(clusters of several rollouts, 7K + 7) Their sums; the last two columns are means over the cluster."""
     several = np.flatnonzero(members > 1)
     position = np.searchsorted(several, cluster)
     sums = np.empty((len(several), kinds.shape[1]))

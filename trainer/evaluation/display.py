@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reward_server.terminal import printable
-from trainer.evaluation.result import COMPARED, Comparison, Evaluation, Interval, Intervals
+from trainer.evaluation.result import COMPARED, REWARDS, Comparison, Evaluation, Interval, Intervals
 from trainer.evaluation.sentences import FIGURE_NAMES
 
 _HEADLINES = {
@@ -24,7 +24,13 @@ _PER_TYPE = {
     "f1": "F1",
 }
 _P_VALUE = "p = min(1, 2 (1 + min(resamples below or at 0, above or at 0)) / (1 + resamples))"
-_FURTHER = ("type_f1_macro_with_invalid", "session_macro_exact_accuracy", "session_macro_type_accuracy", "valid")
+_FURTHER = (
+    "type_f1_macro_with_invalid",
+    "session_macro_exact_accuracy",
+    "session_macro_type_accuracy",
+    "valid",
+    "mean_score",
+)
 
 
 def show_evaluation(evaluation: Evaluation, console: Console) -> None:
@@ -44,14 +50,16 @@ def show_evaluation(evaluation: Evaluation, console: Console) -> None:
 
 def show_comparison(comparison: Comparison, confidence: float, console: Console) -> None:
     """Print by how many points a run differs from the reference."""
-    table = Table(title="Difference in points", title_justify="left", caption=_P_VALUE, caption_justify="left")
+    title = "Difference in points, of rewards as they are"
+    table = Table(title=title, title_justify="left", caption=_P_VALUE, caption_justify="left")
     table.add_column("figure")
     for heading in ("difference", f"{100 * confidence:g} % interval", "p"):
         table.add_column(heading, justify="right")
-    for figure in COMPARED:
+    for figure in (*COMPARED, *REWARDS):
         found = comparison.differences[figure]
-        between = "-" if found.interval is None else "{:+.1f} to {:+.1f}".format(*(100 * b for b in found.interval))
-        table.add_row(FIGURE_NAMES[figure], f"{100 * found.difference:+.1f}", between, _p_value(found.p_value))
+        signed = "{:+.4g}".format if figure == "mean_reward" else _points
+        between = "-" if found.interval is None else " to ".join(map(signed, found.interval))
+        table.add_row(FIGURE_NAMES[figure], signed(found.difference), between, _p_value(found.p_value))
     names = f"[bold]{printable(comparison.file)}[/] against [bold]{printable(comparison.reference)}[/]"
     console.print(names, soft_wrap=True, highlight=False)
     console.print(table)
@@ -92,7 +100,6 @@ def _further(evaluation: Evaluation) -> Table:
         value = getattr(evaluation, figure)
         if value is not None:
             table.add_row(FIGURE_NAMES[figure], _percent(value), _between(evaluation.intervals[figure]))
-    table.add_row("score (reward without certainty)", _percent(evaluation.terms.all.score), "")
     return table
 
 
@@ -102,7 +109,9 @@ def _notes(evaluation: Evaluation) -> Iterator[str]:
         "is a further class of F1 0" if evaluation.type_f1.invalid_counts else "would be one more class, but none is"
     )
     yield f"Macro F1 is the mean over the label types ({classes}). In macro F1 with invalid, invalid {counts}."
-    yield f"Rewards are without certainty, which needs a model: mean reward {evaluation.terms.all.reward:.4g}."
+    ends = evaluation.intervals["mean_reward"]
+    between = "" if ends is None else f" ({ends[0]:.4g} to {ends[1]:.4g})"
+    yield f"Rewards are without certainty, which needs a model: mean reward {evaluation.mean_reward:.4g}{between}."
     if evaluation.reasons:
         reasons = ", ".join(f"{reason} {number:,}" for reason, number in evaluation.reasons.items())
         yield f"Invalid completions: {reasons}."
@@ -128,6 +137,10 @@ def _in_words(baseline: str) -> str:
     """A baseline's name, broken where a line may break; the type in it stays whole."""
     kind, found, name = baseline.partition("always_")
     return f"always {name}" if found and not kind else baseline.replace("_", " ")
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}"
 
 
 def _percent(share: float) -> str:

@@ -34,6 +34,7 @@ def evaluate_run(run: Run, settings: Settings) -> result.Evaluation:
     repeated, bad = run.past.repeated_steps, run.bad.number
     return result.Evaluation(
         file=run.file,
+        generation=run.generation,
         spec=result.SpecRef(name=run.spec.name, digest=run.spec.digest),
         rollouts=len(run.rows),
         sessions=estimates.clusters if unit == "session" else None,

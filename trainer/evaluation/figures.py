@@ -56,6 +56,8 @@ def model_figures(counts: Counts, clusters: int) -> dict[str, Floats]:
         "session_macro_exact_accuracy": counts.cluster_exact / clusters,
         "session_macro_type_accuracy": counts.cluster_right / clusters,
         "valid": (rollouts - counts.invalid) / rollouts,
+        "mean_reward": counts.reward / rollouts,
+        "mean_score": counts.score / rollouts,
     }
 
 

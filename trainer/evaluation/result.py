@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trainer.training_curves.result import Training
+
 Unit = Literal["session", "group", "rollout"]
 """What is resampled as a whole."""
 
@@ -23,7 +25,10 @@ HEADLINES = ("exact_accuracy", "type_accuracy", "type_f1_macro", "type_f1_weight
 """The figures that the model and every baseline have."""
 
 COMPARED = ("exact_accuracy", "exact_accuracy_rouge_l", "type_accuracy", "type_f1_macro", "type_f1_weighted")
-"""The figures by which two runs are compared."""
+"""The figures by which two runs are compared, in percent."""
+
+REWARDS = ("mean_score", "mean_reward")
+"""What else they are compared by; rewards have a scale of their own."""
 
 UNKNOWN, INVALID = "unknown", "invalid"
 """Columns of the confusion matrix beside the action types; no spec can name a type so."""
@@ -176,6 +181,25 @@ class Bootstrap(_Part):
     """Why there are no intervals; None where there are."""
 
 
+class Generation(_Part):
+    """How a model's completions were made."""
+
+    model: str
+    """The folder or the Hugging Face id, as it was named."""
+    engine: Literal["vllm", "transformers"]
+    data: str
+    """Digest of the RL file whose rows were asked."""
+    limit: int | None
+    """How many of its rows; all for None."""
+    temperature: Annotated[float, Field(ge=0)]
+    """0 takes the likeliest token each time."""
+    max_new_tokens: int
+    samples: int
+    """Completions for each row."""
+    seed: int | None
+    """None at temperature 0, where nothing is drawn."""
+
+
 class BadLineRef(_Part):
     """A line that was left out."""
 
@@ -189,6 +213,8 @@ class Evaluation(_Part):
     """One run: one file of rollouts."""
 
     file: str
+    generation: Generation | None = None
+    """None where the rollouts came as a file."""
     spec: SpecRef
     rollouts: int
     sessions: int | None
@@ -210,8 +236,12 @@ class Evaluation(_Part):
     session_macro_type_accuracy: Share | None
     valid: Share
     """Completions in the required form."""
+    mean_reward: float
+    """Without the certainty term."""
+    mean_score: Share
+    """The mean share of the largest reward that each label allows."""
     intervals: Intervals
-    """For each of the nine figures above."""
+    """For each of the eleven figures above."""
     type_f1: TypeF1
     per_type: Mapping[str, PerType]
     """By label type, sorted."""
@@ -234,6 +264,8 @@ class Evaluation(_Part):
     first_bad_lines: Sequence[BadLineRef]
     warnings: Sequence[str]
     """What a reader of the figures must know, in sentences."""
+    training: Training | None = None
+    """Of the runs whose histories were given; None where none were."""
 
 
 class Difference(_Part):
@@ -251,7 +283,7 @@ class Comparison(_Part):
     file: str
     reference: str
     differences: Mapping[str, Difference]
-    """For each of COMPARED."""
+    """For each of COMPARED and REWARDS."""
 
 
 class Runs(_Part):
@@ -260,3 +292,5 @@ class Runs(_Part):
     runs: Sequence[Evaluation]
     """In the order given; the first is the reference."""
     comparisons: Sequence[Comparison]
+    training: Training | None = None
+    """Of the runs whose histories were given; None where none were."""

@@ -1,4 +1,4 @@
-"""Rollouts as rows of numbers: 44 bytes each, so that ten million of them fit into memory.
+"""Rollouts as rows of numbers: 60 bytes each, so that ten million of them fit into memory.
 
 Sessions and actions are kept as 64-bit digests. Two of ten million share one by chance with probability 3e-6.
 """
@@ -29,6 +29,8 @@ _FIELDS = {
     "last": ("h", "i2"),
     "exact": ("?", "?"),
     "similar": ("?", "?"),
+    "reward": ("d", "f8"),
+    "score": ("d", "f8"),
 }
 _ROW = struct.Struct("<" + "".join(code for code, _ in _FIELDS.values()))
 _DTYPE = np.dtype([(name, f"<{dtype}" if dtype != "?" else dtype) for name, (_, dtype) in _FIELDS.items()])
@@ -38,7 +40,8 @@ Rows = NDArray[np.void]
 
 `line`; digests of the `cluster`, the `label_action` and the `last_action`; `step`, 0 for none; the types `label`,
 `predicted` and `last` as indexes into the sorted action types, where `predicted` counts `unknown` and `invalid` as the
-two that follow, and `last` is NONE for none; `exact`, and `similar` for a match in meaning.
+two that follow, and `last` is NONE for none; `exact`, and `similar` for a match in meaning; `reward` and `score`,
+without the certainty term.
 """
 
 
@@ -73,6 +76,8 @@ class RowTable:
             last,
             seen.card.exact_match,
             similar,
+            seen.card.reward,
+            seen.card.score,
         )
 
     def predicted(self, seen: Observation) -> int:

@@ -11,6 +11,7 @@ from reward_server.rollout_files import BadLine
 from trainer.evaluation.baselines import CommonestAction
 from trainer.evaluation.counts import Clusters, clusters_of, label_types
 from trainer.evaluation.history import History, history
+from trainer.evaluation.result import Generation
 from trainer.evaluation.rollouts import Observation
 from trainer.evaluation.rows import Rows, RunError
 from trainer.evaluation.tally import Tally
@@ -49,6 +50,7 @@ class Run:
     types: list[str]
     """The action types that occur among the labels, in the order of the counts' columns."""
     commonest: CommonestAction
+    generation: Generation | None = None
 
     @property
     def spec(self) -> RewardSpec:

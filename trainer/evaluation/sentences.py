@@ -14,6 +14,8 @@ FIGURE_NAMES = {
     "session_macro_exact_accuracy": "exact accuracy, mean of sessions",
     "session_macro_type_accuracy": "type accuracy, mean of sessions",
     "valid": "valid completions",
+    "mean_score": "mean score",
+    "mean_reward": "mean reward",
 }
 """Figures as they are called before a reader."""
 

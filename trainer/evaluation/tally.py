@@ -1,4 +1,4 @@
-"""Everything that is counted while a run's rollouts are read; its size is that of its rows, 44 bytes a rollout."""
+"""Everything that is counted while a run's rollouts are read; its size is that of its rows, 60 bytes a rollout."""
 
 from collections import Counter
 

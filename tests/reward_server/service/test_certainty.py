@@ -224,6 +224,7 @@ def test_evidence_is_not_looked_at_where_the_spec_gives_certainty_no_weight(serv
 
 def test_the_version_names_the_source_and_the_kind(server: Server, certainty_server: Server) -> None:
     unknown = {"model": None, "revision": None, "loaded_at": None}
-    rollouts = {"source": "rollout", "kind": "kl_to_uniform", **unknown}
+    rollouts = {"source": "rollout", "kind": "kl_to_uniform", **unknown, "takes_rollouts": True}
     assert certainty_server.get("/version").json()["certainty"] == rollouts
-    assert server.get("/version").json()["certainty"] == {"source": "none", "kind": None, **unknown}
+    nothing = {"source": "none", "kind": None, **unknown, "takes_rollouts": False}
+    assert server.get("/version").json()["certainty"] == nothing

@@ -122,6 +122,7 @@ def test_the_version_names_the_model(server: Server) -> None:
         "model": "policy",
         "revision": "step-1",
         "loaded_at": LOADED_AT,
+        "takes_rollouts": False,
     }
 
 

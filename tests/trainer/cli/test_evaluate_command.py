@@ -152,6 +152,8 @@ def test_several_files_are_compared_with_the_first(shoppers: Path, tmp_path: Pat
         "type_accuracy",
         "type_f1_macro",
         "type_f1_weighted",
+        "mean_score",
+        "mean_reward",
     }
     assert all(each["p_value"] == 1 for each in second["differences"].values())
     assert "+14.3" in done.stdout

@@ -9,7 +9,7 @@ import pytest
 from tests.trainer.evaluation.support import BLUE, QUICK, RED, SHOPPERS, STOP, evaluated, rollout, run_of
 from trainer.evaluation.bootstrap import Settings
 from trainer.evaluation.compare import compare, p_value
-from trainer.evaluation.result import COMPARED, Comparison
+from trainer.evaluation.result import COMPARED, REWARDS, Comparison
 from trainer.evaluation.rows import RunError
 
 
@@ -30,7 +30,7 @@ def compared(reference: list[Any], other: list[Any], settings: Settings = QUICK)
 
 def test_a_run_does_not_differ_from_itself() -> None:
     found = compared(SHOPPERS, SHOPPERS)
-    assert (found.file, found.reference, [*found.differences]) == ("b.jsonl", "a.jsonl", [*COMPARED])
+    assert (found.file, found.reference, [*found.differences]) == ("b.jsonl", "a.jsonl", [*COMPARED, *REWARDS])
     for difference in found.differences.values():
         assert (difference.difference, difference.interval, difference.p_value) == (0, (0, 0), 1)
 
@@ -38,7 +38,7 @@ def test_a_run_does_not_differ_from_itself() -> None:
 def test_differences_are_the_other_run_minus_the_reference() -> None:
     left, right = policy(0.3, 1), policy(0.6, 2)
     found = compared(left, right).differences
-    for figure in COMPARED:
+    for figure in (*COMPARED, *REWARDS):
         expected = getattr(evaluated(right), figure) - getattr(evaluated(left), figure)
         assert found[figure].difference == pytest.approx(expected)
 

@@ -20,6 +20,7 @@ FIGURES = {
     "session_macro_exact_accuracy": (1 / 3 + 1 / 4) / 2,
     "session_macro_type_accuracy": (2 / 3 + 2 / 4) / 2,
     "valid": 6 / 7,
+    "mean_reward": (1001 + 0.5 + 0.3 + 0.2 + 0.1 + 1000 * 6 / 7 + 0.5 + 0 + 1 + 0.8 + 0.5) / 7,
 }
 
 
@@ -103,6 +104,14 @@ def test_the_terms_are_the_rewards_without_certainty(shoppers: Evaluation) -> No
     search = 0.5 + 0.3 + 0.2 + 0.1 + 1000 * 6 / 7
     assert everything.reward == pytest.approx((1001 + search + 0.5 + 0 + 1 + 0.8 + 0.5) / 7)
     assert everything.score == pytest.approx((1 + search / 1001.1 + 0.5 / 0.8 + 0 + 1 / 1001 + 1 + 0.5 / 0.8) / 7)
+    assert (shoppers.mean_reward, shoppers.mean_score) == pytest.approx((everything.reward, everything.score))
+
+
+def test_mean_rewards_have_intervals_over_sessions(shoppers: Evaluation) -> None:
+    search = 0.5 + 0.3 + 0.2 + 0.1 + 1000 * 6 / 7
+    # A quarter of the resamples are ann twice, a quarter bob twice: both ends are beyond 2.5 %.
+    ann, bob = (1001 + search + 0.5) / 3, (0 + 1 + 0.8 + 0.5) / 4
+    assert shoppers.intervals["mean_reward"] == pytest.approx((bob, ann))
 
 
 def test_the_similarities_of_right_typed_predictions_are_binned_with_the_threshold(shoppers: Evaluation) -> None:

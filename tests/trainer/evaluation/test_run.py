@@ -57,6 +57,6 @@ def test_the_commonest_label_action_is_found_and_of_equals_the_first() -> None:
     assert (commonest.type, commonest.action, commonest.rollouts) == ("click", RED, 2)
 
 
-def test_a_row_takes_44_bytes_whatever_the_lines_hold() -> None:
+def test_a_row_takes_60_bytes_whatever_the_lines_hold() -> None:
     lines = [rollout(STOP, "x" * 10_000, session="s" * 512)] * 100
-    assert run_of(lines).rows.nbytes == 44 * 100
+    assert run_of(lines).rows.nbytes == 60 * 100

@@ -5,7 +5,16 @@ from functools import partial
 from itertools import takewhile
 
 from trainer.evaluation.report.headlines import SHORT_NAMES
-from trainer.evaluation.report.numbers import bounds, bracketed, from_to, p_value, said, shared, signed
+from trainer.evaluation.report.numbers import (
+    bounds,
+    bracketed,
+    from_to,
+    p_value,
+    plain_bracketed,
+    said,
+    shared,
+    signed,
+)
 from trainer.evaluation.report.parts import (
     Block,
     Cell,
@@ -22,7 +31,7 @@ from trainer.evaluation.report.parts import (
 )
 from trainer.evaluation.report.plots.differences import RunDifference, draw_differences
 from trainer.evaluation.report.summary import level
-from trainer.evaluation.result import COMPARED, Comparison, Difference, Evaluation, Runs
+from trainer.evaluation.result import COMPARED, REWARDS, Comparison, Difference, Evaluation, Runs
 from trainer.evaluation.sentences import FIGURE_NAMES, percent
 
 _MOST_IN_WORDS = 4
@@ -85,7 +94,7 @@ def _listed(names: Sequence[str]) -> list[str]:
 
 
 def _plot(runs: Runs) -> Plot:
-    names = _short_names([run.file for run in runs.runs])[1:]
+    names = short_names([run.file for run in runs.runs])[1:]
     figures = [(_capital(figure), _marks(figure, names, runs.comparisons)) for figure in COMPARED]
     exact = [f"{each.file} {_in_words(each.differences['exact_accuracy'])}" for each in runs.comparisons]
     more = f"; {len(exact) - _MOST_IN_WORDS} more" if len(exact) > _MOST_IN_WORDS else ""
@@ -99,7 +108,7 @@ def _marks(figure: str, names: Sequence[str], comparisons: Sequence[Comparison])
     return [RunDifference(n, each.difference, bounds(each.interval)) for n, each in zip(names, found, strict=True)]
 
 
-def _short_names(files: Sequence[str]) -> list[str]:
+def short_names(files: Sequence[str]) -> list[str]:
     """The files without the folders that all of them lie in."""
     paths = [file.split("/") for file in files]
     shared_folders = takewhile(
@@ -129,15 +138,20 @@ def _equals(shown: str) -> str:
 def _differences(runs: Runs) -> Table:
     columns = [Column(name, number=index > 1) for index, name in enumerate(("Run", "Figure", "Difference", "p"))]
     rows = [
-        Row([said(Code(each.file)), said(FIGURE_NAMES[figure]), *_difference(each.differences[figure])])
+        Row([said(Code(each.file)), said(FIGURE_NAMES[figure]), *_difference(figure, each.differences[figure])])
         for each in runs.comparisons
-        for figure in COMPARED
+        for figure in (*COMPARED, *REWARDS)
     ]
-    return Table(f"Run minus reference, in points, with {level(runs.runs[0])} intervals", columns, rows)
+    caption = f"Run minus reference, in points (rewards as they are), with {level(runs.runs[0])} intervals"
+    return Table(caption, columns, rows)
 
 
-def _difference(found: Difference) -> tuple[Cell, Cell]:
-    return Cell((signed(100 * found.difference),), bracketed(found.interval)), said(p_value(found.p_value))
+def _difference(figure: str, found: Difference) -> tuple[Cell, Cell]:
+    if figure == "mean_reward":
+        shown = Cell((signed(found.difference, 2),), plain_bracketed(found.interval))
+    else:
+        shown = Cell((signed(100 * found.difference),), bracketed(found.interval))
+    return shown, said(p_value(found.p_value))
 
 
 def _side_by_side(runs: Runs) -> Table:

@@ -6,19 +6,30 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from trainer.evaluation.report.content import report_on
 from trainer.evaluation.report.numbers import visible
-from trainer.evaluation.report.parts import Code, Plot, Strong
+from trainer.evaluation.report.parts import Code, Plot, Report, Strong
 from trainer.evaluation.report.plots.svg import inline
+from trainer.evaluation.report.training import training_report
 from trainer.evaluation.result import Evaluation, Runs
+from trainer.training_curves.curves import TrainingCurves
 
 _WIDE, _NARROW = 800, 340
 """Pixels for the plots of a wide page and of a phone; the page shows the one that fits."""
 _JOINTS = re.compile(r"([_./-])(?=\w)")
 
 
-def html_report(result: Evaluation | Runs) -> str:
-    """The report as the text of an HTML file; the same for the same result."""
+def html_report(result: Evaluation | Runs, curves: TrainingCurves | None = None) -> str:
+    """The report as the text of an HTML file; the same for the same result and curves."""
+    return _page(report_on(result, curves))
+
+
+def html_training_report(curves: TrainingCurves) -> str:
+    """The report on training alone as the text of an HTML file; the same for the same curves."""
+    return _page(training_report(curves))
+
+
+def _page(report: Report) -> str:
     page = _environment().get_template("report.html")
-    return page.render(report=report_on(result), drawn=_drawn)
+    return page.render(report=report, drawn=_drawn)
 
 
 def _environment() -> Environment:

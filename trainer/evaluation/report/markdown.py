@@ -12,6 +12,7 @@ from trainer.evaluation.report.numbers import visible
 from trainer.evaluation.report.parts import Block, Cell, Code, Paragraph, Plot, Points, Prose, Report, Strong, Table
 from trainer.evaluation.report.plots.svg import standalone
 from trainer.evaluation.result import Evaluation, Runs
+from trainer.training_curves.curves import TrainingCurves
 
 _WIDTH = 800
 _WIDEST_PADDING = 64
@@ -27,14 +28,16 @@ def plots_folder(path: Path) -> Path:
     return path.with_name(f"{path.stem}-plots")
 
 
-def markdown_report(result: Evaluation | Runs, plots: str) -> tuple[str, dict[str, str]]:
+def markdown_report(
+    result: Evaluation | Runs, plots: str, curves: TrainingCurves | None = None
+) -> tuple[str, dict[str, str]]:
     """The report's text, which links to its plots in the folder `plots`, and the plots: file name -> SVG."""
     writer = _Writer(plots)
-    text = "\n\n".join(writer.report(report_on(result), "", 1)) + "\n"
+    text = "\n\n".join(writer.report(report_on(result, curves), "", 1)) + "\n"
     return text, writer.plots
 
 
-def write_markdown_report(result: Evaluation | Runs, path: Path) -> None:
+def write_markdown_report(result: Evaluation | Runs, path: Path, curves: TrainingCurves | None = None) -> None:
     """Write the report to `path` and its plots to `plots_folder(path)`, which may be there already.
 
     Raises typer.BadParameter where they cannot be written.
@@ -42,7 +45,7 @@ def write_markdown_report(result: Evaluation | Runs, path: Path) -> None:
     folder = plots_folder(path)
     with output_file(path, "--markdown") as opened:
         assert opened is not None
-        text, plots = markdown_report(result, folder.name)
+        text, plots = markdown_report(result, folder.name, curves)
         folder.mkdir(exist_ok=True)
         for name, drawing in plots.items():
             (folder / name).write_bytes(drawing.encode())

@@ -50,6 +50,12 @@ def bracketed(interval: Interval | None) -> str:
     return "" if ends is None else f"[{share(ends[0])}, {share(ends[1])}]"
 
 
+def plain_bracketed(interval: Interval | None) -> str:
+    """An interval as it is: [219.41, 268.03]; "" where there is none."""
+    ends = bounds(interval)
+    return "" if ends is None else f"[{number(ends[0], 2)}, {number(ends[1], 2)}]"
+
+
 def from_to(interval: Interval) -> str:
     """An interval in percent within a sentence: 25.6 to 29.9."""
     return f"{share(interval[0])} to {share(interval[1])}"

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from reward_server.reward.completion import Reason
-from trainer.evaluation.report.numbers import action, counted, number, said, share, shared
+from trainer.evaluation.report.numbers import action, counted, number, plain_bracketed, said, share, shared
 from trainer.evaluation.report.parts import Block, Cell, Code, Column, Paragraph, Plot, Row, Section, Table
 from trainer.evaluation.report.plots.similarities import draw_similarities
 from trainer.evaluation.report.plots.terms import TERMS, draw_terms
-from trainer.evaluation.result import Evaluation, Mistake, Similarities, TermMeans
+from trainer.evaluation.result import Evaluation, Intervals, Mistake, Similarities, TermMeans
 from trainer.evaluation.sentences import percent
 
 _REASONS: Mapping[str, str] = {
@@ -35,7 +35,8 @@ def rewards(evaluation: Evaluation) -> Section:
     )
     plot = Plot("rewards", f"{in_words}.", caption, partial(draw_terms, means))
     columns = [Column("Label type", number=False), *map(Column, ("Rollouts", *TERMS, "reward", "score, %"))]
-    table = Table("Mean rewards per label type", columns, [_means(name, mean) for name, mean in means.items()])
+    rows = [_means(name, mean, evaluation.intervals if name == "all" else {}) for name, mean in means.items()]
+    table = Table("Mean rewards per label type", columns, rows)
     return Section("rewards", "Rewards and invalid completions", [plot, table, *_invalid(evaluation)])
 
 
@@ -72,10 +73,12 @@ def mistakes(evaluation: Evaluation) -> Section:
     return Section("mistakes", title, [table])
 
 
-def _means(name: str, mean: TermMeans) -> Row:
-    terms = [said(number(getattr(mean, term), 3)) for term in (*TERMS, "reward")]
+def _means(name: str, mean: TermMeans, intervals: Intervals) -> Row:
+    terms = [said(number(getattr(mean, term), 3)) for term in TERMS]
+    reward = Cell((number(mean.reward, 3),), plain_bracketed(intervals.get("mean_reward")))
+    score = shared(mean.score, intervals.get("mean_score"))
     head = Cell((name,)) if name == "all" else said(Code(name))
-    return Row([head, counted(mean.rollouts), *terms, shared(mean.score)], strong=name == "all")
+    return Row([head, counted(mean.rollouts), *terms, reward, score], strong=name == "all")
 
 
 def _invalid(evaluation: Evaluation) -> list[Block]:

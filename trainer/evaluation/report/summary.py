@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from trainer.evaluation.report.numbers import bounds, from_to, number, plural
 from trainer.evaluation.report.parts import Block, Code, Points, Prose, Strong
 from trainer.evaluation.report.policies import best_baseline
-from trainer.evaluation.result import Evaluation, Interval, Rival
+from trainer.evaluation.result import Evaluation, Generation, Interval, Rival
 from trainer.evaluation.sentences import FIGURE_NAMES, percent, rival_sentences
 
 
@@ -18,7 +18,14 @@ def facts(evaluation: Evaluation) -> list[tuple[str, Prose]]:
         ("Reward spec", (Code(evaluation.spec.name),)),
         ("Digest of the spec", (Code(evaluation.spec.digest),)),
         ("Intervals", (how_resampled(evaluation),)),
+        *([] if evaluation.generation is None else [("Generated", (_how_generated(evaluation.generation),))]),
     ]
+
+
+def _how_generated(generation: Generation) -> str:
+    drawn = "greedily" if generation.temperature == 0 else f"at temperature {generation.temperature:g}"
+    samples = "" if generation.samples == 1 else f", {generation.samples:,} samples a row"
+    return f"{drawn} by {generation.engine}, at most {generation.max_new_tokens:,} tokens{samples}"
 
 
 def how_resampled(evaluation: Evaluation) -> str:

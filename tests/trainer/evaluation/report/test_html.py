@@ -165,8 +165,8 @@ def test_rewards_reasons_similarities_and_mistakes_appear(sample_page: html.Html
         "0.109",
         "0.028",
         "56.121",
-        "56.741",
-        "7.4",
+        "56.741[52.10, 61.38]",
+        "7.4[6.1, 8.8]",
     ]
     # 67 invalid completions, a third of them not JSON.
     assert table(sample_page, "Invalid completions")[4:8] == [

@@ -9,7 +9,19 @@ from matplotlib.ticker import MaxNLocator
 from trainer.evaluation.report.numbers import number, visible
 
 INK, MUTED, RULE, ACCENT, HEAT = "#010101", "#010102", "#010103", "#010104", "#010105"
-"""Stand-ins for colours; `svg` puts the page's, or those of a file, in their place."""
+RUNS = ("#010106", "#010107", "#010108", "#010109", "#01010a", "#01010b")
+"""Stand-ins for colours, `RUNS` for those of runs in one plot; `svg` puts the page's, or a file's, in their place."""
+
+OF_A_FILE = {
+    INK: "#1b1d22",
+    MUTED: "#5b6270",
+    RULE: "#e4e6ea",
+    ACCENT: "#2458c5",
+    HEAT: "#2458c5",
+    **dict(zip(RUNS, ("#2458c5", "#d97706", "#0f766e", "#be185d", "#1b1d22", "#6f8f1f"), strict=True)),
+}
+PAPER = "#ffffff"
+"""Colours where no page sets them."""
 
 TEXT, SMALL = 12.0, 11.0
 """Sizes of text."""
@@ -75,7 +87,7 @@ def write(
         visible(text),
         at,
         xytext=offset,
-        textcoords="offset pixels",
+        textcoords="offset points",
         ha=across,
         va="baseline",
         color=colour,

@@ -1,5 +1,6 @@
 """A plot -> SVG: the same bytes for the same plot, small, and at home in a page of any colour or in a file."""
 
+import re
 import warnings
 from collections.abc import Mapping
 from io import BytesIO
@@ -10,11 +11,13 @@ from lxml import etree
 
 from trainer.evaluation.report.numbers import visible
 from trainer.evaluation.report.parts import Plot
-from trainer.evaluation.report.plots.sheet import ACCENT, HEAT, INK, MUTED, RULE, size_of
+from trainer.evaluation.report.plots.sheet import ACCENT, HEAT, INK, MUTED, OF_A_FILE, PAPER, RULE, RUNS, size_of
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_LONG = re.compile(r"-?\d+\.\d{3,}")
+"""Coordinates finer than any screen."""
 _BOX = ("x", "y", "width", "height")
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 _STYLE: list[Any] = ["default", {"svg.fonttype": "none", "svg.hashsalt": "shop-r1"}]
@@ -26,9 +29,8 @@ _OF_THE_PAGE = {
     RULE: "var(--rule)",
     ACCENT: "var(--accent)",
     HEAT: "var(--heat)",
+    **{colour: f"var(--run-{index})" for index, colour in enumerate(RUNS, 1)},
 }
-_OF_A_FILE = {INK: "#1b1d22", MUTED: "#5b6270", RULE: "#e4e6ea", ACCENT: "#2458c5", HEAT: "#2458c5"}
-_PAPER = "#ffffff"
 _MARGIN = 16
 
 
@@ -42,11 +44,11 @@ def inline(plot: Plot, width: int, name: str) -> str:
 
 def standalone(plot: Plot, width: int) -> str:
     """An SVG file, on white paper, because it does not know what page will show it."""
-    root, across, down = _drawn(plot, width, "plot", _OF_A_FILE)
+    root, across, down = _drawn(plot, width, "plot", OF_A_FILE)
     frame = (-_MARGIN, -_MARGIN, across + 2 * _MARGIN, down + 2 * _MARGIN)
     _frame(root, *frame)
     root.set("font-family", _FONTS)
-    paper = etree.Element(f"{_SVG}rect", {**dict(zip(_BOX, map("{:g}".format, frame), strict=True)), "fill": _PAPER})
+    paper = etree.Element(f"{_SVG}rect", {**dict(zip(_BOX, map("{:g}".format, frame), strict=True)), "fill": PAPER})
     title = etree.Element(f"{_SVG}title")
     title.text = visible(plot.alt)
     root[:0] = [title, paper]
@@ -87,7 +89,7 @@ def _tidy(element: etree._Element, name: str, used: set[str], colours: Mapping[s
     if _HREF in element.attrib:
         element.set("href", f"#{name}-{element.attrib.pop(_HREF)[1:]}")
     if "d" in element.attrib:
-        element.set("d", " ".join(element.get("d").split()))
+        element.set("d", _LONG.sub(lambda found: f"{float(found[0]):.2f}", " ".join(element.get("d").split())))
     if element.get("transform", "").startswith("rotate(-0 "):
         del element.attrib["transform"]
     if "style" in element.attrib:

@@ -1,0 +1,64 @@
+"""What the CPU profile changes in the libraries, and that it leaves alone what it should."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.training_environment import run
+from trainer.openrlhf.cpu.environment import environment as cpu_environment
+
+pytestmark = pytest.mark.e2e
+
+
+def python(program: str, **added: str) -> subprocess.CompletedProcess[str]:
+    return run("python", "-c", program, **added)
+
+
+def on_cpu(program: str, **added: str) -> subprocess.CompletedProcess[str]:
+    """Run a program as every process of a run on a CPU is run."""
+    return python(program, **cpu_environment(added))
+
+
+def test_the_one_device_is_the_cpu() -> None:
+    program = (
+        "import torch; device = torch.cuda.current_device(); torch.cuda.synchronize(); torch.cuda.empty_cache();"
+        "print(torch.zeros(2).to(device).device, f'cuda:{device}')"
+    )
+    assert on_cpu(program).stdout == "cpu cuda:0\n"
+
+
+def test_nothing_is_changed_without_the_profile() -> None:
+    program = "import torch; torch.cuda.current_device()"
+    assert python(program).returncode != 0
+
+
+def test_flash_attention_is_there_while_openrlhf_imports_it_and_for_nobody_else() -> None:
+    program = (
+        "import importlib.util, openrlhf.models.ring_attn_utils as ring\n"
+        "print(importlib.util.find_spec('flash_attn'))\n"
+        "ring.unpad_input(None, None)"
+    )
+    result = on_cpu(program)
+    assert result.stdout == "None\n"
+    assert "RuntimeError: packing and ring attention need flash attention" in result.stderr
+
+
+def test_weights_can_be_loaded_into_vllms_linear_layers_twice() -> None:
+    program = (
+        "import vllm.model_executor.layers.utils as utils; from types import SimpleNamespace\n"
+        "layer = SimpleNamespace(weight=object()); utils.dispatch_cpu_unquantized_gemm(layer, remove_weight=True)\n"
+        "print(hasattr(layer, 'weight'))"
+    )
+    assert on_cpu(program).stdout == "True\n"
+
+
+def test_a_sitecustomize_of_the_machine_still_runs(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('the machine is here')")
+    result = on_cpu("import torch; print(torch.cuda.current_device())", PYTHONPATH=str(tmp_path))
+    assert result.stdout == "the machine is here\ncpu\n"
+
+
+def test_what_is_set_already_stays() -> None:
+    assert "OMP_NUM_THREADS" not in cpu_environment({"OMP_NUM_THREADS": "7"})
+    assert cpu_environment({})["OMP_NUM_THREADS"] == "1"

@@ -1,0 +1,112 @@
+"""What a run needs around it: a cluster that answers, GPUs that are there, libraries, nodes that can meet."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from trainer.openrlhf.checks.machine import check_machine
+from trainer.openrlhf.problems import EnvironmentProblem
+from trainer.openrlhf.recipe.command import Where
+from trainer.openrlhf.recipe.flags import Read
+from trainer.openrlhf.recipe.recipe import read_recipe
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_ADDRESS", "WANDB_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def refusal(name: str, *changes: tuple[str, Any], where: Where | None = None) -> str:
+    recipe = read_recipe(name, changes)
+    with pytest.raises(EnvironmentProblem) as caught:
+        check_machine(recipe, Read(recipe.flags), where or Where())
+    return str(caught.value)
+
+
+@contextmanager
+def dashboard(body: bytes) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/api/version" else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_two_nodes_need_a_cluster() -> None:
+    assert "--ray" in refusal("grpo-2-nodes")
+
+
+def test_a_cluster_that_the_environment_names_would_be_joined_by_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert "RAY_ADDRESS is set" in refusal("grpo-cpu-smoke")
+
+
+def test_nodes_of_sft_must_be_told_how_to_meet() -> None:
+    assert "--master HOST:PORT and --node-rank" in refusal("sft", ("nodes", 2))
+    far = Where(master="node-0:29500", node_rank=2)
+    assert "--node-rank: 2, and 2 nodes are counted from 0" in refusal("sft", ("nodes", 2), where=far)
+
+
+def test_weights_and_biases_needs_its_key() -> None:
+    assert "WANDB_API_KEY" in refusal("grpo", ("wandb", True))
+
+
+def test_a_run_on_a_cpu_is_not_submitted() -> None:
+    assert "leave --ray out" in refusal("grpo-cpu-smoke", where=Where(ray="http://127.0.0.1:1"))
+
+
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert refusal("grpo-cpu-smoke").startswith("openrlhf, deepspeed, ray, vllm are not installed")
+    assert refusal("sft").startswith("openrlhf, deepspeed, ring_flash_attn, flash_attn are not installed")
+    assert "ray, which submits" in refusal("grpo", where=Where(ray="http://127.0.0.1:1"))
+
+
+def test_gpus_that_are_not_there_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    assert "gpus_per_node: 8, and this machine has 4" in refusal("grpo")
+
+
+@pytest.fixture
+def _with_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+
+
+@pytest.mark.usefixtures("_with_ray")
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b"[]", json.dumps({"ray_version": 2}).encode()])
+def test_an_address_that_is_no_cluster_is_told(body: bytes) -> None:
+    with dashboard(body) as url:
+        assert "not as the dashboard of a Ray cluster" in refusal("grpo", where=Where(ray=url))
+
+
+@pytest.mark.usefixtures("_with_ray")
+def test_a_cluster_that_answers_will_do() -> None:
+    recipe = read_recipe("grpo-2-nodes")
+    with dashboard(b'{"version": "4", "ray_version": "2.55.0"}') as url:
+        check_machine(recipe, Read(recipe.flags), Where(ray=url))
+
+
+@pytest.mark.usefixtures("_with_ray")
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "head", "http://[", "ftp://host"])
+def test_a_cluster_that_cannot_be_reached_is_told(url: str) -> None:
+    assert f"--ray: {url} cannot be reached" in refusal("grpo", where=Where(ray=url))

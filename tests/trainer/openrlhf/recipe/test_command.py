@@ -1,0 +1,131 @@
+"""Commands: every path whole, the server pinned, and no key where anyone reads it."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trainer.openrlhf.recipe.command import AGENT, ServerPin, Where, make_command
+from trainer.openrlhf.recipe.recipe import read_recipe
+from trainer.openrlhf.run.folder import RunFolder
+
+PIN = ServerPin("http://127.0.0.1:8080", "sha256:ab", ("click", "terminate"))
+FOLDER = RunFolder(Path("/runs/my run"))
+
+
+def value_of(argv: list[str], flag: str) -> str:
+    return argv[argv.index(flag) + 1]
+
+
+def made(name: str, *changes: tuple[str, Any], where: Where | None = None, resume: bool = False) -> Any:
+    return make_command(read_recipe(name, changes), FOLDER, PIN, where or Where(), resume=resume)
+
+
+def test_a_grpo_run_here_is_openrlhf_with_our_agent_and_a_pinned_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    command = made("grpo")
+    assert command.argv[:3] == [sys.executable, "-m", "openrlhf.cli.train_ppo_ray"]
+    assert value_of(command.argv, "--train.agent_func_path") == str(AGENT)
+    assert value_of(command.argv, "--actor.model_name_or_path") == "/runs/sft/model"
+    assert value_of(command.argv, "--data.prompt_dataset") == "/data/rl.jsonl"
+    assert value_of(command.argv, "--ckpt.path") == "/runs/my run/checkpoints"
+    assert value_of(command.argv, "--actor.adam.lr") == "1e-07"
+    assert "--ckpt.load_enable" not in command.argv
+    assert command.environment == {
+        "SHOP_R1_SERVER_URL": "http://127.0.0.1:8080",
+        "SHOP_R1_SPEC": "shop-r1",
+        "SHOP_R1_DIGEST": "sha256:ab",
+        "SHOP_R1_ACTION_TYPES": "click,terminate",
+        "SHOP_R1_RUN": "my run",
+        "SHOP_R1_CERTAINTY": "rollout",
+        "SHOP_R1_TOP_K": "20",
+        "SHOP_R1_PATIENCE": "600",
+        "SHOP_R1_ROLLOUTS": "/runs/my run/rollouts",
+    }
+
+
+def test_what_the_environment_says_is_what_the_agent_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    from trainer.openrlhf.agent.settings import AgentSettings
+
+    for name, value in made("grpo", where=Where(api_key="hush")).environment.items():
+        monkeypatch.setenv(name, value)
+    settings = AgentSettings()
+    assert (settings.digest, settings.certainty, settings.patience) == ("sha256:ab", "rollout", 600)
+    assert settings.api_key is not None
+    assert settings.api_key.get_secret_value() == "hush"
+
+
+def test_a_hub_id_stays_one() -> None:
+    assert value_of(made("grpo-no-sft").argv, "--actor.model_name_or_path") == "Qwen/Qwen2.5-3B-Instruct"
+
+
+def test_a_resumed_run_loads_its_checkpoint() -> None:
+    assert "--ckpt.load_enable" in made("sft", resume=True).argv
+
+
+def test_on_a_cpu_the_same_module_runs_behind_the_profile() -> None:
+    assert made("grpo-cpu-smoke").argv[1:4] == ["-m", "trainer.openrlhf.cpu", "openrlhf.cli.train_ppo_ray"]
+    assert made("sft-cpu-smoke").argv[1:4] == ["-m", "trainer.openrlhf.cpu", "openrlhf.cli.train_sft"]
+
+
+def test_sft_runs_one_process_a_gpu() -> None:
+    argv = made("sft").argv
+    assert Path(argv[0]).name == "torchrun"
+    assert argv[1:6] == ["--standalone", "--nproc-per-node", "8", "-m", "openrlhf.cli.train_sft"]
+    assert "--data.multiturn" in argv
+
+
+def test_sft_on_two_nodes_says_how_they_meet() -> None:
+    argv = made("sft", ("nodes", 2), where=Where(master="node-0:29500", node_rank=1)).argv
+    assert argv[1:9] == [
+        "--nnodes",
+        "2",
+        "--node-rank",
+        "1",
+        "--master-addr",
+        "node-0",
+        "--master-port",
+        "29500",
+    ]
+    assert "HOST" in made("sft", ("nodes", 2)).argv
+
+
+def test_a_ray_cluster_gets_the_environment_without_the_key() -> None:
+    command = made("grpo-2-nodes", where=Where(ray="http://head:8265", api_key="hush"))
+    assert command.argv[:5] == ["ray", "job", "submit", "--address", "http://head:8265"]
+    variables = json.loads(value_of(command.argv, "--runtime-env-json"))["env_vars"]
+    assert variables["SHOP_R1_DIGEST"] == "sha256:ab"
+    start = command.argv.index("--")
+    assert command.argv[start + 1 : start + 4] == ["python", "-m", "openrlhf.cli.train_ppo_ray"]
+    assert "hush" not in " ".join([*command.argv, *command.environment.values(), command.shell()])
+
+
+def test_the_key_is_passed_on_and_never_shown() -> None:
+    command = made("grpo", where=Where(api_key="hush"))
+    assert command.environment["SHOP_R1_API_KEY"] == "hush"
+    assert "SHOP_R1_API_KEY=…" in command.shell()
+    assert "hush" not in command.shell() + repr(command) + repr(Where(api_key="hush")) + str(command.argv)
+    assert "SHOP_R1_API_KEY" not in command.shown_environment()
+
+
+def test_a_shell_reads_back_the_very_same_command() -> None:
+    command = made("grpo", ("openrlhf.reward.clip_range", [-10, 10]), ("data", "my data/it's.jsonl"))
+    words = shlex.split(command.shell().replace("\\\n", " "))
+    assert words[len(command.environment) :] == command.argv
+    assert dict(word.split("=", 1) for word in words[: len(command.environment)]) == command.environment
+
+
+def test_openrlhf_s_own_call_has_all_in_its_url() -> None:
+    command = made("grpo-no-rationale", ("server.agent", "plain"), ("server.url", "http://host:1/score"))
+    url = "http://host:1/score?spec=shop-r1-no-rationale&digest=sha256:ab&run=my+run"
+    assert value_of(command.argv, "--reward.remote_url") == url
+    assert command.environment == {}
+    assert "--train.agent_func_path" not in command.argv
+
+
+def test_weights_and_biases_is_switched_on_without_its_key() -> None:
+    assert value_of(made("grpo", ("wandb", True)).argv, "--logger.wandb.key") == "from-WANDB_API_KEY"
+    assert "--logger.wandb.key" not in made("grpo").argv

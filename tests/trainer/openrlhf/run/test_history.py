@@ -1,0 +1,37 @@
+"""The steps of a run, as a file that survives what happens to the run."""
+
+from pathlib import Path
+
+import orjson
+
+from trainer.openrlhf.run.history import History
+from trainer.openrlhf.run.log_lines import StepMetrics
+
+
+def steps(path: Path) -> list[tuple[int, float]]:
+    lines = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    return [(line["step"], line["reward"]) for line in lines]
+
+
+def test_each_step_is_a_line(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.jsonl")
+    history.add(StepMetrics(1, {"reward": 0.5, "timing/generation": 2.0}))
+    assert (tmp_path / "history.jsonl").read_bytes() == b'{"step":1,"reward":0.5,"timing/generation":2.0}\n'
+
+
+def test_a_resumed_run_replaces_the_steps_that_it_goes_over_again(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    first = History(path)
+    for step in range(1, 6):
+        first.add(StepMetrics(step, {"reward": float(step)}))
+    resumed = History(path)
+    for step in range(4, 7):
+        resumed.add(StepMetrics(step, {"reward": 10.0 * step}))
+    assert steps(path) == [(1, 1.0), (2, 2.0), (3, 3.0), (4, 40.0), (5, 50.0), (6, 60.0)]
+
+
+def test_half_a_line_that_a_killed_run_left_is_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(b'{"step":1,"reward":1.0}\n{"step":2,"rew')
+    History(path).add(StepMetrics(2, {"reward": 2.0}))
+    assert steps(path) == [(1, 1.0), (2, 2.0)]

@@ -1,0 +1,116 @@
+"""A trainer is run and watched. Programs that misbehave as OpenRLHF can stand in for it here; see tests/e2e for it."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from trainer.openrlhf.run.history import History
+from trainer.openrlhf.run.log_lines import StepMetrics
+from trainer.openrlhf.run.process import TrainingError, run_training
+
+STEP = "(PPOTrainer) Global step {}: {{'reward': {}, 'policy_loss': {}}}"
+
+
+def run(tmp_path: Path, program: str, *, stall_seconds: float = 60, **environment: str) -> list[StepMetrics]:
+    seen: list[StepMetrics] = []
+    history = History(tmp_path / "history.jsonl")
+    argv = [sys.executable, "-c", program]
+    run_training(argv, environment, tmp_path / "log.txt", history, stall_seconds=stall_seconds, on_step=seen.append)
+    return seen
+
+
+def test_steps_are_shown_and_kept_and_so_is_all_output(tmp_path: Path) -> None:
+    program = f"import sys; print({STEP.format(1, 0.5, 0.1)!r}); print({STEP.format(2, 0.7, 0.1)!r}, file=sys.stderr)"
+    assert [step.metrics["reward"] for step in run(tmp_path, program)] == [0.5, 0.7]
+    assert (tmp_path / "history.jsonl").read_text().count("\n") == 2
+    assert sorted((tmp_path / "log.txt").read_text().splitlines()) == [
+        STEP.format(1, 0.5, 0.1),
+        STEP.format(2, 0.7, 0.1),
+    ]
+
+
+def test_the_environment_is_added(tmp_path: Path) -> None:
+    program = "import os; print(os.environ['PATH'] != '', os.environ['SHOP_R1_RUN'])"
+    run(tmp_path, program, SHOP_R1_RUN="a-run")
+    assert (tmp_path / "log.txt").read_text() == "True a-run\n"
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_metric_that_is_no_finite_number_ends_the_run_though_the_trainer_would_go_on(
+    tmp_path: Path, value: str
+) -> None:
+    program = f"import time; print({STEP.format(1, 0.5, value)!r}, flush=True); time.sleep(600)"
+    with pytest.raises(TrainingError, match="step 1: policy_loss became no finite number"):
+        run(tmp_path, program)
+    assert not (tmp_path / "history.jsonl").exists()
+
+
+def test_a_trainer_that_waits_for_ever_is_stopped(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"printed nothing for 0\.01 minutes"):
+        run(tmp_path, "import time; print('begun', flush=True); time.sleep(600)", stall_seconds=0.6)
+
+
+def test_a_reward_that_could_not_be_had_is_named_before_all_that_it_brought_down(tmp_path: Path) -> None:
+    program = (
+        "print('reward_server.client.errors.RewardUnavailable: http://host:1 gave no rewards within 5 s');"
+        "print('ray.exceptions.ActorDiedError: The actor died'); raise SystemExit(3)"
+    )
+    reason = "ended with status 3: RewardUnavailable: http://host:1 gave no rewards within 5 s"
+    with pytest.raises(TrainingError, match=reason):
+        run(tmp_path, program)
+
+
+def test_another_failure_is_told_by_its_last_error(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="ended with status 1: ValueError: no such thing"):
+        run(tmp_path, "raise ValueError('no such thing')")
+
+
+def test_a_failure_without_a_word_points_to_the_log(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"ended with status 4: see the end of .*log\.txt"):
+        run(tmp_path, "raise SystemExit(4)")
+
+
+def test_a_run_that_was_killed_is_a_failure(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="ended with status -9"):
+        run(tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+
+
+def test_no_process_is_left_when_a_run_is_stopped(tmp_path: Path) -> None:
+    child = "import time; time.sleep(600)"
+    program = (
+        f"import subprocess, sys, time; child = subprocess.Popen([sys.executable, '-c', {child!r}]);"
+        f"print(child.pid, flush=True); print({STEP.format(1, 0.5, 'nan')!r}, flush=True); time.sleep(600)"
+    )
+    with pytest.raises(TrainingError):
+        run(tmp_path, program)
+    pid = int((tmp_path / "log.txt").read_text().split()[0])
+    for _ in range(100):
+        if not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+            return
+        time.sleep(0.1)
+    os.kill(pid, signal.SIGKILL)
+    pytest.fail("the child of a stopped trainer still runs")
+
+
+def test_a_trainer_that_does_not_listen_to_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer.openrlhf.run.process._GRACE_SECONDS", 0.5)
+    program = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        f"print({STEP.format(1, 0.5, 'nan')!r}, flush=True); time.sleep(600)"
+    )
+    with pytest.raises(TrainingError, match="no finite number"):
+        run(tmp_path, program)
+
+
+def test_a_process_that_outlives_the_trainer_does_not_hold_the_launcher_up(tmp_path: Path) -> None:
+    child = "import time; time.sleep(600)"
+    program = (
+        f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True);"
+        "print(child.pid, flush=True)"
+    )
+    run(tmp_path, program)
+    os.kill(int((tmp_path / "log.txt").read_text().split()[0]), signal.SIGKILL)

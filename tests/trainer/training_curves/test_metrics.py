@@ -1,0 +1,35 @@
+import pytest
+
+from trainer.training_curves.metrics import groups, is_share, title_of
+
+
+def test_metrics_are_grouped_and_those_of_no_group_left_out() -> None:
+    keys = ["kl", "predicts_click", "term_value", "valid", "reward", "term_bonus", "grad_norm", "predicts_unknown_type"]
+    assert {group.name: group.metrics for group in groups(keys)} == {
+        "reward": ["reward", "term_value", "term_bonus"],
+        "predicted": ["predicts_click", "predicts_unknown_type"],
+        "right": ["valid"],
+        "optimisation": ["kl"],
+    }
+
+
+def test_an_sft_history_has_its_loss_and_learning_rate() -> None:
+    assert [group.metrics for group in groups(["lr", "gpt_loss"])] == [["gpt_loss", "lr"]]
+
+
+def test_metrics_that_nobody_knows_are_shown_where_there_are_no_others() -> None:
+    assert [(group.name, group.metrics) for group in groups(["b", "a", "b"])] == [("metrics", ["b", "a"])]
+
+
+@pytest.mark.parametrize(
+    ("key", "share", "title"),
+    [
+        ("reward", False, "reward"),
+        ("valid", True, "valid, %"),
+        ("predicts_type_and_submit", True, "type_and_submit, %"),
+        ("predicts_", True, "predicts_, %"),
+        ("zero_variance", True, "zero_variance, %"),
+    ],
+)
+def test_shares_are_titled_in_percent(key: str, share: bool, title: str) -> None:
+    assert (is_share(key), title_of(key)) == (share, title)

@@ -1,0 +1,1 @@
+"""Our agent executor: what runs inside OpenRLHF's rollout engines."""

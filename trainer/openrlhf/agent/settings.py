@@ -1,0 +1,41 @@
+"""What the agent executor is told, through the environment that Ray hands on to the rollout engines."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "SHOP_R1_"
+MOST_LOGPROBS = 20
+"""vLLM's `max_logprobs`, which OpenRLHF leaves as it is."""
+
+CertaintyFrom = Literal["rollout", "server", "none"]
+"""What a rollout carries: its policy's own logprobs, its tokens for a server that measures, or its text alone."""
+
+
+class AgentSettings(BaseSettings):
+    """Each is an environment variable, `SHOP_R1_` before its name. Raises pydantic's ValidationError."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, use_attribute_docstrings=True)
+
+    server_url: str
+    """Of the reward server."""
+    api_key: SecretStr | None = None
+    """Its API key."""
+    spec: str | None = None
+    """Which of the server's specs scores; by default its default."""
+    digest: str | None = None
+    """That spec's digest: the server refuses to score with another."""
+    run: str | None = None
+    """The training run, for the server's metrics."""
+    certainty: CertaintyFrom = "rollout"
+    """What rollouts carry for their certainty."""
+    top_k: Annotated[int, Field(ge=1, le=MOST_LOGPROBS)] = MOST_LOGPROBS
+    """Logprobs per token, where rollouts carry them; more give narrower bounds."""
+    patience: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds until a reward that cannot be had ends the run."""
+    rollouts: Path | None = None
+    """Folder to keep every scored rollout in."""
+    action_types: str = "click,terminate,type_and_submit"
+    """The spec's action types, for the logged shares of predictions."""

@@ -1,0 +1,1 @@
+"""Everything that can be known to go wrong before anything heavy starts."""

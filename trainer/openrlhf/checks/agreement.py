@@ -1,0 +1,252 @@
+"""Settings that OpenRLHF takes one by one but that do not go together: it would hang, crash late or learn amiss.
+
+Each rule is what OpenRLHF 0.11.2 does; the comments say where.
+"""
+
+from collections.abc import Callable, Iterator
+from math import log, sqrt
+from typing import NamedTuple
+
+from reward_server.reward.spec import RewardSpec
+from trainer.openrlhf.problems import FlagError
+from trainer.openrlhf.recipe.flags import Read
+from trainer.openrlhf.recipe.recipe import Recipe
+
+_LARGEST_VOCABULARY = 10_000_000
+"""Of any evidence of certainty that a server takes; KL(p‖U) is at most its logarithm."""
+_LARGEST_FROM_UNIFORM = 104.0
+"""KL(U‖p) in float32: no softmax has a probability between 0 and 1e-45."""
+_CLIP = (-10.0, 10.0)
+"""OpenRLHF's default `--reward.clip_range`."""
+
+
+def check_flags(recipe: Recipe, flags: Read) -> None:
+    """Raise FlagError for the first settings of a recipe that do not go together.
+
+    `flags` are OpenRLHF's, with its defaults where they are known.
+    """
+    rules: tuple[Callable[[Recipe, Read], Iterator[str]], ...] = (_of_counts, _of_cpu, _of_groups, _of_batches)
+    if recipe.trainer == "grpo":
+        rules += (_of_certainty, _of_placement, _of_rollouts)
+    for rule in rules:
+        for problem in rule(recipe, flags):
+            raise FlagError(problem)
+
+
+_COUNTS = (
+    "data.max_len",
+    "data.max_samples",
+    "ds.ring_attn_size",
+    "ds.tensor_parallel_size",
+    "rollout.batch_size",
+    "rollout.max_new_tokens",
+    "rollout.micro_batch_size",
+    "rollout.n_samples_per_prompt",
+    "train.batch_size",
+    "train.max_epochs",
+    "train.micro_batch_size",
+    "train.num_episodes",
+    "vllm.tensor_parallel_size",
+)
+
+
+def _of_counts(_recipe: Recipe, flags: Read) -> Iterator[str]:
+    for name in _COUNTS:
+        if (value := flags.count(name, 1)) < 1:
+            yield f"openrlhf.{name}: {value}, and at least 1 is needed"
+
+
+def _of_cpu(recipe: Recipe, flags: Read) -> Iterator[str]:
+    if recipe.device == "gpu":
+        return
+    if recipe.nodes > 1 or recipe.gpus_per_node > 1:
+        yield "device: on a CPU there is one node with one process that trains: set nodes and gpus_per_node to 1"
+    if flags.count("ds.zero_stage", 2) == 3:
+        yield "openrlhf.ds.zero_stage: ZeRO-3 corrupts weights on a CPU without a word: set it to 2"
+    if flags.is_on("ds.packing_samples") or flags.count("ds.ring_attn_size", 1) > 1:
+        yield "openrlhf.ds.packing_samples: packing and ring attention need flash attention, which a CPU has not"
+    if "flash" in flags.text("ds.attn_implementation", "flash_attention_2"):
+        yield "openrlhf.ds.attn_implementation: a CPU has no flash attention: set it to sdpa"
+    if recipe.trainer == "grpo":
+        if flags.text("vllm.sync_backend", "nccl") != "gloo" or flags.is_on("vllm.sync_with_ray"):
+            yield "openrlhf.vllm.sync_backend: weights reach vLLM on a CPU by gloo alone, without vllm.sync_with_ray"
+        if flags.is_on("train.colocate_all"):
+            yield "openrlhf.train.colocate_all: vLLM cannot share its processor on a CPU: set train.colocate_actor_ref"
+
+
+def _of_groups(recipe: Recipe, flags: Read) -> Iterator[str]:
+    """deepspeed.py:105: the processes form a mesh of (data parallel, ring attention, tensor parallel)."""
+    group = _group(flags)
+    if recipe.training_gpus % group:
+        ring, tensor = flags.count("ds.ring_attn_size", 1), flags.count("ds.tensor_parallel_size", 1)
+        yield (
+            f"openrlhf.ds.ring_attn_size: {recipe.training_gpus} GPUs cannot be cut into groups of {group} "
+            f"(ds.ring_attn_size {ring} × ds.tensor_parallel_size {tensor})"
+        )
+
+
+def _of_batches(recipe: Recipe, flags: Read) -> Iterator[str]:
+    """DeepSpeed asserts train batch = micro batch × accumulation × data-parallel ranks."""
+    batch, micro, ranks = _batches(recipe, flags)
+    if not flags.is_on("train.dynamic_batch_enable") and batch % (micro * ranks):
+        yield (
+            f"openrlhf.train.batch_size: {batch} is no multiple of {micro * ranks} "
+            f"(train.micro_batch_size {micro} × {ranks} data-parallel ranks)"
+        )
+    if flags.is_on("train.dynamic_batch_enable") and batch % ranks:
+        yield f"openrlhf.train.batch_size: {batch} is no multiple of {ranks} data-parallel ranks"
+
+
+def _of_certainty(recipe: Recipe, flags: Read) -> Iterator[str]:
+    assert recipe.server is not None
+    level = flags.text("algo.advantage.is_correction_level", "off")
+    if recipe.server.certainty == "rollout" and level != "off":
+        # train_ppo_ray.py:81 and vllm_engine.py:299: max_logprobs = 1, and of the tempered distribution.
+        yield (
+            f"openrlhf.algo.advantage.is_correction_level: {level} limits vLLM to one log-probability per token, and "
+            f"server.certainty: rollout needs {recipe.server.top_k}: set it to off, or server.certainty to server"
+        )
+
+
+def _of_placement(recipe: Recipe, flags: Read) -> Iterator[str]:
+    """train_ppo_ray.py:57 asserts this once Ray is up; engines without a GPU would wait for one for ever."""
+    if recipe.device == "cpu":
+        return
+    engines, tensor = flags.count("vllm.num_engines", 0), flags.count("vllm.tensor_parallel_size", 1)
+    training, every = recipe.training_gpus, recipe.nodes * recipe.gpus_per_node
+    if engines < 1:
+        yield "openrlhf.vllm.num_engines: rollouts come from vLLM alone: say how many engines"
+    elif flags.is_on("train.colocate_all") and not flags.is_on("train.async_enable"):
+        if engines * tensor != training:
+            yield (
+                f"openrlhf.vllm.num_engines: {engines} × vllm.tensor_parallel_size {tensor} must be the {training} "
+                "GPUs that train, with train.colocate_all"
+            )
+    else:
+        shared = flags.is_on("train.colocate_actor_ref") or flags.is_on("train.colocate_all")
+        has_reference = flags.number("algo.kl.init_coef", 0.01) > 0
+        needed = training * (1 if shared or not has_reference else 2) + engines * tensor
+        if needed > every:
+            yield (
+                f"openrlhf.vllm.num_engines: training and {engines} engines need {needed} GPUs, and there are {every}: "
+                "set actor_gpus_per_node, or train.colocate_all"
+            )
+
+
+def _of_rollouts(recipe: Recipe, flags: Read) -> Iterator[str]:
+    batch, _, ranks = _batches(recipe, flags)
+    rollouts = flags.count("rollout.batch_size", 1024) * flags.count("rollout.n_samples_per_prompt", 1)
+    if rollouts % batch:
+        # loss_utils.py:80: what is left over would be added to the next step's gradient.
+        yield (
+            f"openrlhf.train.batch_size: {batch} does not divide the {rollouts} rollouts of a step "
+            "(rollout.batch_size × rollout.n_samples_per_prompt)"
+        )
+    micro = flags.count("rollout.micro_batch_size", 1)
+    if not flags.is_on("train.dynamic_batch_enable") and -(-rollouts // micro) % ranks:
+        # launcher.py:355: ranks would get a different number of batches, and wait for one another for ever.
+        yield (
+            f"openrlhf.rollout.micro_batch_size: {rollouts} rollouts in batches of {micro} are {-(-rollouts // micro)} "
+            f"batches, which {ranks} data-parallel ranks cannot share evenly"
+        )
+    longest, new = flags.count("data.max_len", 2048), flags.count("rollout.max_new_tokens", 0)
+    if new >= longest:
+        yield f"openrlhf.rollout.max_new_tokens: {new} leave no room for a prompt in data.max_len {longest}"
+
+
+class Span(NamedTuple):
+    """The smallest and the largest reward."""
+
+    smallest: float
+    largest: float
+
+
+def reward_span(spec: RewardSpec) -> Span:
+    """Bounds of any reward under a spec, its certainty term included."""
+    earned = [0.0]
+    wrong = [0.0]
+    for rule in spec.actions.values():
+        exact = max([rule.exact, *(rule.exact_by_label.weights.values() if rule.exact_by_label else ())])
+        fields = sum(field.attribute + field.value * (spec.dars if field.dars else 1) for field in rule.fields.values())
+        earned.append(rule.type + exact + fields)
+        wrong.append(rule.wrong)
+    most = _LARGEST_FROM_UNIFORM if spec.certainty.kind == "kl_from_uniform" else log(_LARGEST_VOCABULARY)
+    return Span(min(wrong), spec.format.weight + max(earned) + spec.certainty.weight * most)
+
+
+def check_clip(flags: Read, spec: RewardSpec) -> None:
+    """Raise FlagError where `--reward.clip_range` would cut what the spec tells apart.
+
+    OpenRLHF clips what is left of a reward after its estimator has taken a baseline off (experience_maker.py:279-297,
+    compute_reward in models/utils.py): `group_norm` has divided by the group's standard deviation by then, so that
+    nothing exceeds (n - 1)/√n; the others have not, and rewards of a thousand become signs.
+    """
+    low, high = flags.pair("reward.clip_range", _CLIP)
+    estimator = flags.text("algo.advantage.estimator", "gae")
+    if estimator == "group_norm":
+        n = flags.count("rollout.n_samples_per_prompt", 1)
+        need = Span(-(n - 1) / sqrt(n), (n - 1) / sqrt(n))
+        what = f"advantages of groups of {n}"
+    else:
+        need = reward_span(spec)
+        what = f"rewards under {spec.name}"
+        if estimator not in ("gae", "reinforce"):
+            width = need.largest - need.smallest
+            need, what = Span(-width, width), f"{what} less their baseline"
+    if low > need.smallest or high < need.largest:
+        raise FlagError(
+            f"openrlhf.reward.clip_range: with the estimator {estimator}, OpenRLHF would clip {what} to "
+            f"[{low:g}, {high:g}]: set it to [{_outward(need.smallest)}, {_outward(need.largest)}] or wider"
+        )
+
+
+def _outward(bound: float) -> int:
+    """The whole number that is no nearer to zero."""
+    size = -int(-abs(bound) // 1)
+    return -size if bound < 0 else size
+
+
+def _group(flags: Read) -> int:
+    return flags.count("ds.ring_attn_size", 1) * flags.count("ds.tensor_parallel_size", 1)
+
+
+def _batches(recipe: Recipe, flags: Read) -> tuple[int, int, int]:
+    """The training batch, the micro batch, and the data-parallel ranks."""
+    micro = flags.count("train.micro_batch_size", 1 if recipe.trainer == "grpo" else 8)
+    return flags.count("train.batch_size", 128), micro, recipe.training_gpus // _group(flags)
+
+
+class Plan(NamedTuple):
+    """How far the data goes."""
+
+    rows: int
+    """That are trained on in an epoch."""
+    steps: int
+    per_step: int
+    """Rows that a step takes."""
+
+
+def check_rows(recipe: Recipe, flags: Read, rows: int) -> Plan:
+    """What `rows` of data come to. Raises FlagError where that is not a single step, or an uneven last one."""
+    rows = min(rows, flags.count("data.max_samples", 100_000_000))
+    batch, micro, ranks = _batches(recipe, flags)
+    if recipe.trainer == "sft":
+        per_rank = rows // ranks // micro
+        epochs = flags.count("train.max_epochs", 2)
+        accumulated = batch // micro // ranks
+        if per_rank * epochs < accumulated:
+            # sft_trainer.py:109.
+            raise FlagError(f"data: {rows:,} rows in {epochs} epochs are less than one batch of {batch}")
+        return Plan(rows, per_rank * epochs // accumulated, batch)
+    prompts, samples = flags.count("rollout.batch_size", 1024), flags.count("rollout.n_samples_per_prompt", 1)
+    episodes = flags.count("train.num_episodes", 1)
+    if rows < prompts:
+        raise FlagError(f"data: {rows:,} prompts are less than one step of {prompts} (openrlhf.rollout.batch_size)")
+    left = rows % prompts
+    if left * samples % (micro * ranks):
+        # launcher.py:355 again: the last rollouts of an episode are shared out like the others.
+        raise FlagError(
+            f"openrlhf.data.max_samples: the last {left} of {rows:,} prompts make {left * samples} rollouts, which "
+            f"{ranks} data-parallel ranks cannot share evenly: set it to {rows - left}"
+        )
+    return Plan(rows, -(-rows // prompts) * episodes, prompts)

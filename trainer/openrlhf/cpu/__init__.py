@@ -1,0 +1,15 @@
+"""The unedited OpenRLHF on a machine without a GPU: real Ray, DeepSpeed and vLLM, a few of their CUDA calls redirected.
+
+It runs `python -m trainer.openrlhf.cpu MODULE ARGS…` as `python -m MODULE ARGS…` would run on GPUs. Every process of
+the run (workers of Ray, vLLM's engine core) is changed alike, by a `sitecustomize.py` on PYTHONPATH; nothing on disk
+is.
+
+Traps, all found by running into them:
+
+- ZeRO-3 with two CPU ranks corrupts weights: NaN, and exit status 0. Use ZeRO-2; recipes refuse anything else, and the
+  launcher stops at the first metric that is not finite.
+- A rollout actor that dies leaves the trainer waiting for ever. The launcher stops a run that shows no sign of life.
+- Weights travel from DeepSpeed to vLLM over TCP, which needs `--vllm.sync_backend gloo` without `--vllm.sync_with_ray`.
+- Flash attention is not there: `--ds.attn_implementation sdpa`, and neither packing nor ring attention.
+- `torchvision` in the environment breaks the imports of a text model.
+"""

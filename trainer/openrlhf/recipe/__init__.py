@@ -1,0 +1,1 @@
+"""Recipes: what a run is, and the exact command that makes it."""

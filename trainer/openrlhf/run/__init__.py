@@ -1,0 +1,1 @@
+"""A run while it goes on: its folder, its process, its steps."""

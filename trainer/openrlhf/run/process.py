@@ -1,0 +1,142 @@
+"""Runs OpenRLHF, and watches it: its output is kept, its steps are told, and a run that cannot end well is ended."""
+
+import os
+import re
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import isfinite
+from pathlib import Path
+from typing import IO
+
+from trainer.openrlhf.run.history import History
+from trainer.openrlhf.run.log_lines import StepMetrics, StepReader
+
+_GRACE_SECONDS = 30.0
+"""How long a trainer may take to end when it is told to."""
+_LOOK_SECONDS = 1.0
+_LINE_ENDS = re.compile(rb"[\r\n]+")
+_ERROR = re.compile(
+    r"(?:^|\s|\.)(?P<name>\w*(?:Error|Exception|Refused|Unavailable|Mismatch|BadAnswer)): (?P<reason>.+)"
+)
+_OUR_ERRORS = ("RewardError", "RewardUnavailable", "RewardRefused", "SpecMismatch", "BadAnswer")
+"""Of `reward_server.client`, as the agent executor raises them."""
+
+
+class TrainingError(Exception):
+    """Why a run ended before its time; one sentence."""
+
+
+def run_training(
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path,
+    history: History,
+    *,
+    stall_seconds: float,
+    sft_steps_done: int = 0,
+    on_step: Callable[[StepMetrics], None] = lambda _: None,
+) -> None:
+    """Run a command to its end, with `environment` added to this process's; its output goes to the file `log`.
+
+    Raises TrainingError when it fails, prints nothing for `stall_seconds`, or reports a metric that is no finite
+    number: then the weights are lost, and OpenRLHF itself would go on, and exit with 0. Whatever ends it, no process is
+    left.
+    """
+    reader = StepReader(sft_steps_done)
+    failure = _LastError()
+
+    def handle(steps: Iterator[StepMetrics]) -> None:
+        for step in steps:
+            broken = sorted(name for name, value in step.metrics.items() if not isfinite(value))
+            if broken:
+                raise TrainingError(
+                    f"step {step.step}: {', '.join(broken)} became no finite number; nothing was saved of it"
+                )
+            history.add(step)
+            on_step(step)
+
+    with log.open("ab") as kept, _process(argv, environment) as process:
+        assert process.stdout is not None
+        for line in _output(process, process.stdout, kept, stall_seconds):
+            failure.read(line)
+            handle(reader.read(line))
+        handle(reader.rest())
+        status = process.wait()
+    if status:
+        raise TrainingError(f"OpenRLHF ended with status {status}: {failure.text or f'see the end of {log}'}")
+
+
+class _LastError:
+    """The error that best says what went wrong: one of our own client's, else the last one printed."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._ours = False
+
+    def read(self, line: str) -> None:
+        """Look for an error in a line of output."""
+        found = _ERROR.search(line)
+        if found is None:
+            return
+        ours = found["name"] in _OUR_ERRORS
+        if ours or not self._ours:
+            self.text, self._ours = f"{found['name']}: {found['reason'].strip()}", ours
+
+
+@contextmanager
+def _process(argv: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The command in a process group of its own, which is gone at the end."""
+    with subprocess.Popen(
+        argv,
+        env={**os.environ, **environment, "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for sign, patience in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, None)):
+        if process.poll() is not None:
+            return
+        os.killpg(process.pid, sign)
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _output(process: subprocess.Popen[bytes], pipe: IO[bytes], kept: IO[bytes], stall_seconds: float) -> Iterator[str]:
+    """The lines printed, each written to `kept`. Raises TrainingError when there are none for too long."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        rest, heard = b"", time.monotonic()
+        while True:
+            if not selector.select(_LOOK_SECONDS):
+                if process.poll() is not None:
+                    break  # a process that it left behind holds the pipe
+                if time.monotonic() - heard > stall_seconds:
+                    raise TrainingError(
+                        f"OpenRLHF printed nothing for {stall_seconds / 60:g} minutes and was stopped; "
+                        "a rollout engine that died leaves it waiting for ever"
+                    )
+                continue
+            data = os.read(pipe.fileno(), 65_536)
+            if not data:
+                break
+            heard = time.monotonic()
+            kept.write(data)
+            kept.flush()
+            *lines, rest = _LINE_ENDS.split(rest + data)
+            yield from (line.decode(errors="replace") for line in lines)
+        if rest:
+            yield rest.decode(errors="replace")

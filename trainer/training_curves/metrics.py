@@ -1,0 +1,52 @@
+"""What the metrics of a history are, and which of them are shown together."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+PREDICTS = "predicts_"
+"""What the keys of the shares of predicted action types start with."""
+
+OBJECTIVES = ("reward", "gpt_loss", "loss")
+"""What training optimises; the first that a run has."""
+
+_SHARES = {"score", "valid", "type_match", "exact_match", "zero_variance"}
+_TERMS = ("reward", "term_format", "term_certainty", "term_type", "term_attribute", "term_value")
+_RIGHT = ("score", "valid", "type_match", "exact_match")
+_OPTIMISATION = (
+    *("gpt_loss", "loss", "eval_loss", "policy_loss", "kl", "group_reward_std", "zero_variance", "response_length"),
+    *("certainty_nats", "lr", "actor_lr"),
+)
+
+
+class Group(NamedTuple):
+    """Metrics that share a plot."""
+
+    name: str
+    title: str
+    metrics: Sequence[str]
+
+
+def groups(keys: Iterable[str]) -> list[Group]:
+    """The groups that have any of these metrics, each with those it has; metrics of no group are left out."""
+    known = list(dict.fromkeys(keys))
+    terms = [*_TERMS, *(key for key in known if key.startswith("term_") and key not in _TERMS)]
+    candidates = (
+        Group("reward", "The reward and its terms", terms),
+        Group("predicted", "Share of each predicted action type", [key for key in known if key.startswith(PREDICTS)]),
+        Group("right", "Score, and how many rollouts are right", _RIGHT),
+        Group("optimisation", "Optimisation", _OPTIMISATION),
+    )
+    shown = (group._replace(metrics=[key for key in group.metrics if key in known]) for group in candidates)
+    found = [group for group in shown if group.metrics]
+    return found or [Group("metrics", "Metrics", known)] if known else []
+
+
+def is_share(key: str) -> bool:
+    """Whether a metric is a share of the rollouts or groups, and shown in percent."""
+    return key in _SHARES or key.startswith(PREDICTS)
+
+
+def title_of(key: str) -> str:
+    """A metric as it is called above its curves: its key, and its unit where that is percent."""
+    name = key.removeprefix(PREDICTS) or key
+    return f"{name}, %" if is_share(key) else name
