@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 from transformers.utils import logging
 
@@ -55,7 +56,13 @@ class Chat:
     def fingerprint(self) -> str:
         """The same for two models that read every chat alike."""
         template = repr((self.tokenizer.chat_template, self.tokenizer.special_tokens_map))
-        vocabulary = self.tokenizer.backend_tokenizer.to_str() if self.tokenizer.is_fast else self.model
+        vocabulary = self.model
+        if self.tokenizer.is_fast:
+            # A trainer leaves in the file how it cut and filled texts; using the tokenizer takes that out again.
+            backend = Tokenizer.from_str(self.tokenizer.backend_tokenizer.to_str())
+            backend.no_truncation()
+            backend.no_padding()
+            vocabulary = backend.to_str()
         return hashlib.sha256(f"{template}\n{vocabulary}".encode()).hexdigest()
 
     def _ends(self) -> frozenset[int]:

@@ -48,6 +48,15 @@ def test_chats_that_read_alike_have_one_fingerprint(copy: Path) -> None:
     assert Chat(str(copy)).fingerprint() != Chat(MODEL).fingerprint()
 
 
+def test_how_a_trainer_left_the_tokenizer_to_cut_texts_makes_no_difference(copy: Path) -> None:
+    truncation = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
+    change(copy / "tokenizer.json", truncation=truncation)
+    chat, (row,) = Chat(str(copy)), rl_rows(1)
+    before = chat.fingerprint()
+    assert chat.token_ids(row["prompt"]) == Chat(MODEL).token_ids(row["prompt"])
+    assert chat.fingerprint() == before == Chat(MODEL).fingerprint()
+
+
 @pytest.mark.parametrize(
     ("gone", "reason"),
     [

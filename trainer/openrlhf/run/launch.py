@@ -24,13 +24,17 @@ _SHOWN: Mapping[str, str] = {
 }
 """Of OpenRLHF's metrics, those that say at a glance how it goes."""
 
+_MOST_LINES = 100
+"""Where there is no bar, as in the log of a cluster."""
+
 
 def launch(command: Command, folder: RunFolder, *, steps: int, stall_minutes: float) -> int:
     """Run the command to its end; the exit status for the shell: 0, or 1 where it failed or was interrupted.
 
-    Shows a bar over `steps`, and where standard error is no terminal a line for every step.
+    Shows a bar over `steps`, and where standard error is no terminal up to 100 lines.
     """
     console = Console(stderr=True)
+    between_lines = -(-steps // _MOST_LINES)
     times = (TimeElapsedColumn(), TimeRemainingColumn())
     columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), *times)
     try:
@@ -39,7 +43,7 @@ def launch(command: Command, folder: RunFolder, *, steps: int, stall_minutes: fl
 
             def show(step: StepMetrics) -> None:
                 progress.update(task, completed=step.step, description=_glance(step.metrics))
-                if not console.is_terminal:
+                if not console.is_terminal and step.step % between_lines == 0:
                     line = f"step {step.step} of {steps}  {_glance(step.metrics)}"
                     console.print(line, highlight=False, soft_wrap=True)
 

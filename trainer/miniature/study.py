@@ -1,0 +1,55 @@
+"""The paper's point in miniature: three rewards, each with two kinds of advantage, from one SFT model."""
+
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+from trainer.miniature.commands import Commands
+from trainer.miniature.road import Road, train
+
+SPECS = ("shop-r1", "shop-r1-no-dars", "shop-r1-binary")
+
+_LARGEST_REWARD = 2_000
+"""More than any preset gives. OpenRLHF clips rewards that no std divides at ±10, which would leave their signs."""
+
+
+class Variant(NamedTuple):
+    """A run of the study."""
+
+    spec: str
+    advantage: str
+    """What divides it: `group-std`, as in GRPO, or `nothing`."""
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.spec}-{self.advantage}"
+
+    @property
+    def options(self) -> list[str]:
+        """For `shop-r1 grpo`."""
+        options = ["--spec", self.spec]
+        if self.advantage == "nothing":
+            clip = f"openrlhf.reward.clip_range=[-{_LARGEST_REWARD}, {_LARGEST_REWARD}]"
+            options += ["--set", "openrlhf.algo.advantage.estimator=dr_grpo", "--set", clip]
+        return options
+
+
+VARIANTS = [Variant(*pair) for pair in product(SPECS, ("group-std", "nothing"))]
+
+
+def study(road: Road, commands: Commands, url: str) -> list[Path]:
+    """Train every variant, and put their curves beside each other; returns the runs' folders."""
+    runs = [road.out / "study" / variant.name for variant in VARIANTS]
+    for variant, run in zip(VARIANTS, runs, strict=True):
+        train(road, commands, url, run, *variant.options)
+    outputs = ("--png", road.out / "study.png", "--report", road.out / "study.html", "--json", road.out / "study.json")
+    commands.run("curves", "shop-r1", "curves", *runs, *outputs)
+    models = [option for run in runs for option in ("--model", run / "model")]
+    rows = ("--data", road.test, "--limit", str(road.rows_measured), "--max-new-tokens", "80")
+    engine = ("--engine", "transformers", "--generated", road.out / "generated")
+    for spec in SPECS:
+        under = ("--spec", spec, "--json", road.out / f"study-{spec}.json")
+        reference = ("--model", road.sft_model)
+        commands.run(f"figures under {spec}", "shop-r1", "evaluate", *reference, *models, *rows, *engine, *under)
+    return runs
