@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 from transformers.utils import logging
 
 from trainer.generation.errors import GenerationError
+from trainer.model_names import means_a_folder
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tekken.json")
 
@@ -83,10 +84,7 @@ def _location(model: str) -> str:
         if not any((folder / name).is_file() for name in _TOKENIZERS):
             raise GenerationError(f"{model}: the folder has no tokenizer; save it there with save_pretrained")
         return str(folder)
-    parts = Path(model).parts
-    # Beside a folder a misspelt path is likelier than an id, which takes a minute to be looked up in vain.
-    beside = len(parts) > 1 and Path(parts[0]).is_dir()
-    if beside or len(parts) > 2 or model.startswith((".", "~")) or folder.exists():
+    if means_a_folder(model):
         raise GenerationError(f"{model}: there is no such folder")
     return model
 

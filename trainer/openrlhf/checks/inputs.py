@@ -9,8 +9,9 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 from reward_server.decoding import DecodeError, decode
 from reward_server.json_lines import json_lines, too_long
 from reward_server.reward.action import ActionSpace, LabelError, read_label
+from trainer.model_names import means_a_folder
 from trainer.openrlhf.problems import InputError
-from trainer.openrlhf.recipe.command import full_path, looks_like_path
+from trainer.openrlhf.recipe.command import full_path
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
@@ -46,7 +47,7 @@ def check_model(name: str) -> None:
         return
     if folder.exists():
         raise InputError(f"model: {name} is a file; name the folder it lies in")
-    if looks_like_path(name) or not _HUB_ID.fullmatch(name):
+    if means_a_folder(name) or not _HUB_ID.fullmatch(name):
         raise InputError(f"model: {name} is not there{_maker(name)}")
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         from huggingface_hub import try_to_load_from_cache

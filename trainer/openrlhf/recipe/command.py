@@ -8,6 +8,7 @@ from pathlib import Path
 from shlex import quote
 from urllib.parse import urlencode
 
+from trainer.model_names import means_a_folder
 from trainer.openrlhf.recipe.flags import to_arguments
 from trainer.openrlhf.recipe.parser import MODULES
 from trainer.openrlhf.recipe.recipe import Recipe, ServerPart
@@ -163,12 +164,7 @@ def full_path(name: str) -> Path:
 def model_argument(name: str) -> str:
     """A model as OpenRLHF is told it: a folder by its full path, or a Hub id."""
     path = full_path(name)
-    return str(path) if path.is_dir() or looks_like_path(name) else name
-
-
-def looks_like_path(name: str) -> bool:
-    """Whether a model is meant as a folder, be it there or not: a Hub id has one slash at most."""
-    return name.startswith((".", "/", "~")) or name.count("/") > 1
+    return str(path) if means_a_folder(name) else name
 
 
 def _torchrun(recipe: Recipe, where: Where) -> list[str]:
