@@ -1,16 +1,15 @@
 """Checks a reward server before a run depends on it: reachable, ready, and scoring with the spec the run expects."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import httpx
 from pydantic import ValidationError
 
 from reward_server import __version__
+from reward_server.client.options import is_loopback
 from reward_server.reward.spec import RewardSpec
-
-CertaintySource = Literal["rollout", "server", "none"]
-"""Where a run's certainties come from."""
+from trainer.openrlhf.agent.settings import CertaintyFrom
 
 _TIMEOUT_SECONDS = 10.0
 
@@ -60,7 +59,7 @@ def check_server(url: str, *, digest: str | None = None, api_key: str | None = N
 
 
 def check_run_server(
-    url: str, spec: str, certainty: CertaintySource, *, digest: str | None = None, api_key: str | None = None
+    url: str, spec: str, certainty: CertaintyFrom, *, digest: str | None = None, api_key: str | None = None
 ) -> RunServer:
     """Ask the server whether it can reward a whole run: ready, the spec loaded, and the certainty the run counts on.
 
@@ -89,7 +88,7 @@ def check_run_server(
     return RunServer(facts, read, model)
 
 
-def _misfit(spec: RewardSpec, certainty: CertaintySource, facts: ServerFacts, takes_rollouts: bool) -> str | None:
+def _misfit(spec: RewardSpec, certainty: CertaintyFrom, facts: ServerFacts, takes_rollouts: bool) -> str | None:
     """Why the run's certainty does not go with the spec or with the server."""
     if not spec.needs_certainty:
         if certainty == "none":
@@ -118,7 +117,10 @@ def _client(url: str, api_key: str | None) -> tuple[httpx.URL, str, httpx.Client
         base = given.copy_with(query=None, fragment=None)
         base = base.copy_with(path=base.path.removesuffix("/score").removesuffix("/get_reward"))
         shown = str(base.copy_with(userinfo=b"")).rstrip("/")
-        return given, shown, httpx.Client(base_url=base, headers=headers, timeout=_TIMEOUT_SECONDS)
+        # The key is for the server, and the environment's proxies may not even reach a loopback address.
+        transport = httpx.HTTPTransport() if is_loopback(given.host) else None
+        client = httpx.Client(base_url=base, headers=headers, timeout=_TIMEOUT_SECONDS, transport=transport)
+        return given, shown, client
     except httpx.InvalidURL as error:
         raise PreflightError(f"the server's URL is none: {error}") from None
 

@@ -73,7 +73,7 @@ def address(options: ClientOptions) -> Address:
         secrets += [basic, as_written, as_written.partition(":")[2], url.password or url.username]
     pins = [pin for pin in (options.digest, url.params.get("digest")) if pin is not None]
     secrets = sorted(filter(None, secrets), key=len, reverse=True)
-    return Address(_endpoint(url, options.spec), headers, secrets, pins, _is_loopback(url.host))
+    return Address(_endpoint(url, options.spec), headers, secrets, pins, is_loopback(url.host))
 
 
 def _parsed(options: ClientOptions) -> httpx.URL:
@@ -107,7 +107,8 @@ def _without_userinfo(url: str) -> str:
     return re.sub(r"\A([a-z][a-z0-9+.-]*:/*)?.*@", lambda found: found[1] or "", url, flags=re.DOTALL | re.IGNORECASE)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a URL's host is this machine itself, which no proxy stands before."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -53,6 +53,32 @@ def test_weights_can_be_loaded_into_vllms_linear_layers_twice() -> None:
     assert on_cpu(program).stdout == "True\n"
 
 
+def test_a_lock_that_a_killed_run_left_behind_holds_nobody_up(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    program = (
+        "import sys; from torch.utils.file_baton import FileBaton\n"
+        "baton, other = FileBaton(sys.argv[1]), FileBaton(sys.argv[1])\n"
+        "print(baton.try_acquire(), other.try_acquire()); baton.release(); other.wait(); print(other.try_acquire())"
+    )
+    done = run("python", "-c", program, tmp_path / "lock", **cpu_environment({}))
+    assert done.stdout == "True False\nTrue\n", done.stderr
+
+
+def test_a_stranger_gets_no_answer_from_the_runs_ray() -> None:
+    stranger = (
+        "import os, sys, ray\n"
+        "for name in ('RAY_AUTH_MODE', 'RAY_AUTH_TOKEN'): del os.environ[name]\n"
+        "ray.init(address=sys.argv[1], log_to_driver=False)"
+    )
+    program = (
+        "import subprocess, sys, ray; from trainer.openrlhf.cpu.__main__ import _start_ray; _start_ray()\n"
+        "print(ray.get(ray.remote(lambda: 'one of the run').remote()), flush=True)\n"
+        f"done = subprocess.run([sys.executable, '-c', {stranger!r}, ray.get_runtime_context().gcs_address])\n"
+        "print('a stranger is in' if done.returncode == 0 else 'a stranger is not', flush=True)"
+    )
+    assert on_cpu(program).stdout.splitlines()[-2:] == ["one of the run", "a stranger is not"]
+
+
 def test_a_sitecustomize_of_the_machine_still_runs(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("print('the machine is here')")
     result = on_cpu("import torch; print(torch.cuda.current_device())", PYTHONPATH=str(tmp_path))

@@ -13,7 +13,8 @@ import pytest
 from reward_server import __version__
 from reward_server.reward.spec import load_preset
 from tests.servers import Server, running_server
-from trainer.preflight import CertaintySource, PreflightError, check_run_server, check_server
+from trainer.openrlhf.agent.settings import CertaintyFrom
+from trainer.preflight import PreflightError, check_run_server, check_server
 
 SPEC = load_preset("shop-r1-no-rationale")
 VERSION = {
@@ -156,6 +157,19 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
     assert refusal(url)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_no_proxy_hears_the_key_of_a_loopback_server(
+    host: str, locked_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with web_server({}) as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy)
+        url = locked_server.url.replace("127.0.0.1", host)
+        assert check_server(url, api_key="the-key").spec == SPEC.name
+
+
 @pytest.mark.parametrize("path", ["/score", "/get_reward", "/", "/score?spec=binary"])
 def test_the_address_that_a_trainer_is_told_will_do(server: Server, path: str) -> None:
     assert check_server(server.url + path).url == server.url
@@ -210,7 +224,7 @@ def test_the_spec_and_the_digest_in_a_trainer_s_url_are_checked(server: Server) 
     assert binary in refusal(f"{server.url}/score?spec=binary", digest=SPEC.digest)
 
 
-def run_refusal(url: str, spec: str, certainty: CertaintySource, digest: str | None = None) -> str:
+def run_refusal(url: str, spec: str, certainty: CertaintyFrom, digest: str | None = None) -> str:
     with pytest.raises(PreflightError) as caught:
         check_run_server(url, spec, certainty, digest=digest)
     assert "\n" not in str(caught.value)

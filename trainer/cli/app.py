@@ -20,7 +20,10 @@ app.add_typer(data_app, name="data", epilog="Example: `shop-r1 data storefront s
 app.command(epilog="Example: `shop-r1 recipes grpo-3b`")(recipes)
 app.command(epilog="Example: `shop-r1 sft 3b --data data/sft.jsonl --dry-run`")(sft)
 app.command(epilog="Example: `shop-r1 grpo 3b --server http://127.0.0.1:8080 --dry-run`")(grpo)
-app.command(epilog="Example: `shop-r1 evaluate rollouts.jsonl --report report.html`")(evaluate)
+app.command(
+    epilog="Example: `shop-r1 evaluate rollouts.jsonl --report report.html`\n\n"
+    "With a model: `shop-r1 evaluate --model runs/grpo/model --data test.jsonl --report report.html`"
+)(evaluate)
 app.command(epilog="Example: `shop-r1 curves runs/grpo runs/grpo-binary --report curves.html`")(curves)
 
 

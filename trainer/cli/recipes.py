@@ -11,7 +11,10 @@ from reward_server.terminal import BAD_INPUT, JsonOption, printable, visible, wr
 
 def recipes(
     name: Annotated[
-        str | None, typer.Argument(metavar="[RECIPE]", help="Show this one, with all it extends.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[RECIPE]", help="Show this one, with all it extends; `3b` means `grpo-3b`.", show_default=False
+        ),
     ] = None,
     json_file: JsonOption = None,
 ) -> None:

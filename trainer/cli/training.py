@@ -47,6 +47,8 @@ def train(kind: Literal["sft", "grpo"], recipe_name: str, options: Options, wher
     """Check all that the recipe depends on, then run it; or print its command."""
     from trainer.openrlhf.checks.readiness import check_everything, sketch
     from trainer.openrlhf.problems import RunProblem
+    from trainer.openrlhf.run.launch import launch
+    from trainer.openrlhf.run.lock import locked
     from trainer.preflight import PreflightError
 
     if options.resume and options.overwrite:
@@ -59,19 +61,25 @@ def train(kind: Literal["sft", "grpo"], recipe_name: str, options: Options, wher
                 typer.echo(doubt, err=True)
             typer.echo(drawn.command.shell())
             return
-        with _checking() as progress:
-            ready = check_everything(start, progress)
-        if options.overwrite:
-            start.own_folder.clear()
-        start.own_folder.write(ready.manifest)
+        with locked(start.own_folder.path) as lock:
+            with _checking() as progress:
+                ready = check_everything(start, progress)
+            if options.overwrite:
+                start.own_folder.clear()
+            start.own_folder.write(ready.manifest)
+            _announce(start, ready)
+            status = launch(
+                ready.command,
+                start.own_folder,
+                lock,
+                steps=ready.plan.steps,
+                resumed=options.resume,
+                stall_minutes=start.recipe.stall_minutes,
+            )
     except (RunProblem, PreflightError) as error:
         Console(stderr=True).print(f"[red]not started:[/] {printable(str(error))}", soft_wrap=True)
         raise typer.Exit(BAD_INPUT) from None
-    _announce(start, ready)
-
-    from trainer.openrlhf.run.launch import launch
-
-    if launch(ready.command, start.own_folder, steps=ready.plan.steps, stall_minutes=start.recipe.stall_minutes):
+    if status:
         raise typer.Exit(BAD_INPUT)
 
 
@@ -120,7 +128,7 @@ def _checking() -> Iterator[Any]:
 def _announce(start: "Start", ready: "Ready") -> None:
     console = Console(stderr=True)
     for note in ready.notes:
-        console.print(f"OpenRLHF says: {printable(note)}", soft_wrap=True)
+        console.print(printable(note), soft_wrap=True)
     facts = {
         "recipe": start.recipe_name,
         "model": start.recipe.model,

@@ -27,10 +27,15 @@ def percent(share: float) -> str:
 
 def rival_sentences(rivals: Sequence[Rival], confidence: float) -> list[str]:
     """One sentence per headline figure, on the strongest baseline that the model does not clearly beat."""
+    return [_rival(rival, confidence) for rival in strongest_rivals(rivals)]
+
+
+def strongest_rivals(rivals: Sequence[Rival]) -> list[Rival]:
+    """The first of each headline figure."""
     strongest: dict[str, Rival] = {}
     for rival in rivals:
         strongest.setdefault(rival.figure, rival)
-    return [_rival(rival, confidence) for rival in strongest.values()]
+    return list(strongest.values())
 
 
 def warnings(

@@ -69,6 +69,9 @@ def _read(line: RawLine, space: ActionSpace, file: Path) -> Row:
         raise _bad(file, line, error.pointer, error.reason) from None
     if not isinstance(value, dict):
         raise _bad(file, line, "", "a row is a JSON object")
+    if "prompt" not in value and "messages" in value:
+        reason = "a row of SFT data, which `shop-r1 sft` takes; `shop-r1 data rl` makes RL data, to evaluate models on"
+        raise _bad(file, line, "", reason)
     kept = {name: value[name] for name in _KEPT if value.get(name) is not None}
     try:
         _Asked.model_validate(value)

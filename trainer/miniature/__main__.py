@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trainer.miniature.commands import CommandFailed, Commands
-from trainer.miniature.groups import deciding_terms
+from trainer.miniature.deciding_terms import deciding_terms
 from trainer.miniature.road import Road, evaluate, make_data, make_sft_model, train
 from trainer.miniature.study import study
 from trainer.miniature.verdict import Claim, verdict

@@ -16,8 +16,8 @@ class Road:
     """Where everything lies, and how far the road goes."""
 
     out: Path
-    sessions: int = 3_000
-    base_sessions: int = 2_000
+    sessions: int = 3_800
+    base_sessions: int = 3_000
     rows_measured: int = 500
     samples: int = 4
     """Completions per row for the mean reward, sampled as in training."""

@@ -9,33 +9,30 @@ from trainer.miniature.road import Road, train
 
 SPECS = ("shop-r1", "shop-r1-no-dars", "shop-r1-binary")
 
-_LARGEST_REWARD = 2_000
-"""More than any preset gives. OpenRLHF clips rewards that no std divides at ±10, which would leave their signs."""
+ADVANTAGES = {"group-std": "group_norm", "nothing": "dr_grpo"}
+"""What a reward less its group's mean is divided by, and OpenRLHF's name for it."""
 
 
 class Variant(NamedTuple):
     """A run of the study."""
 
     spec: str
-    advantage: str
-    """What divides it: `group-std`, as in GRPO, or `nothing`."""
+    divided_by: str
+    """One of ADVANTAGES."""
 
     @property
     def name(self) -> str:
         """Of its folder."""
-        return f"{self.spec}-{self.advantage}"
+        return f"{self.spec}-{self.divided_by}"
 
     @property
     def options(self) -> list[str]:
         """For `shop-r1 grpo`."""
-        options = ["--spec", self.spec]
-        if self.advantage == "nothing":
-            clip = f"openrlhf.reward.clip_range=[-{_LARGEST_REWARD}, {_LARGEST_REWARD}]"
-            options += ["--set", "openrlhf.algo.advantage.estimator=dr_grpo", "--set", clip]
-        return options
+        estimator = f"openrlhf.algo.advantage.estimator={ADVANTAGES[self.divided_by]}"
+        return ["--spec", self.spec, "--set", estimator]
 
 
-VARIANTS = [Variant(*pair) for pair in product(SPECS, ("group-std", "nothing"))]
+VARIANTS = [Variant(*pair) for pair in product(SPECS, ADVANTAGES)]
 
 
 def study(road: Road, commands: Commands, url: str) -> list[Path]:

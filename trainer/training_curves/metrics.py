@@ -6,6 +6,8 @@ from typing import NamedTuple
 PREDICTS = "predicts_"
 """What the keys of the shares of predicted action types start with."""
 
+_UNKNOWN_TYPE = f"{PREDICTS}unknown_type"
+
 OBJECTIVES = ("reward", "gpt_loss", "loss")
 """What training optimises; the first that a run has."""
 
@@ -27,12 +29,16 @@ class Group(NamedTuple):
 
 
 def groups(keys: Iterable[str]) -> list[Group]:
-    """The groups that have any of these metrics, each with those it has; metrics of no group are left out."""
-    known = list(dict.fromkeys(keys))
+    """The groups that have any of these metrics, each with those it has; metrics of no group are left out.
+
+    Metrics stand in the same places for every run: OpenRLHF logs them in an order that changes from run to run.
+    """
+    known = sorted(set(keys))
     terms = [*_TERMS, *(key for key in known if key.startswith("term_") and key not in _TERMS)]
+    predicted = sorted((key for key in known if key.startswith(PREDICTS)), key=lambda key: key == _UNKNOWN_TYPE)
     candidates = (
         Group("reward", "The reward and its terms", terms),
-        Group("predicted", "Share of each predicted action type", [key for key in known if key.startswith(PREDICTS)]),
+        Group("predicted", "Share of each predicted action type", predicted),
         Group("right", "Score, and how many rollouts are right", _RIGHT),
         Group("optimisation", "Optimisation", _OPTIMISATION),
     )

@@ -94,13 +94,14 @@ def test_rollouts_have_the_rows_fields_and_samples_share_a_group(data: Path, tmp
     assert any(one["completion"] != other["completion"] for one, other in zip(found[::2], found[1::2], strict=True))
 
 
-def test_each_checkpoint_of_a_run_is_a_run_named_by_its_path(data: Path, tmp_path: Path) -> None:
+def test_each_checkpoint_of_a_run_is_a_run_named_by_its_path_but_one_that_is_the_final_model(
+    data: Path, tmp_path: Path
+) -> None:
     for name in ("checkpoints/global_step10_hf", "checkpoints/global_step2_hf", "model"):
         shutil.copytree(MODEL, tmp_path / "run" / name)
     files = generated(asked(data, tmp_path / "kept", models=[], runs=[tmp_path / "run"], limit=1))
     assert [Path(file.name).relative_to(tmp_path / "run").as_posix() for file in files] == [
         "checkpoints/global_step2_hf",
-        "checkpoints/global_step10_hf",
         "model",
     ]
     assert len({file.path.read_bytes() for file in files}) == 1
@@ -158,6 +159,19 @@ def test_wrong_usage_is_answered_with_2_and_a_reason(options: list[str], reason:
     said = " ".join(done.stderr.replace("│", " ").split())
     assert reason in said
     assert data.read_bytes() == before
+
+
+def test_rows_for_sft_are_told_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sft = write_rows(tmp_path / "sft.jsonl", [{"messages": [{"role": "user", "content": "What next?"}]}])
+    with pytest.raises(typer.Exit):
+        generated(asked(sft, tmp_path / "kept"))
+    assert "sft.jsonl:1: the whole line: a row of SFT data" in capsys.readouterr().err
+
+
+def test_the_help_has_an_example_with_a_model() -> None:
+    shown = " ".join(run("evaluate", "--help").stdout.split())
+    assert "Example: shop-r1 evaluate rollouts.jsonl" in shown
+    assert "shop-r1 evaluate --model runs/grpo/model --data test.jsonl" in shown
 
 
 def test_an_engine_that_is_not_installed_is_told_as_what_to_install(data: Path) -> None:

@@ -50,8 +50,24 @@ def test_a_dry_run_says_what_it_could_not_check(tmp_path: Path) -> None:
     told = run("grpo", "3b", "--dry-run", *NOWHERE, cwd=tmp_path).stderr
     for expected in ("http://127.0.0.1:1 cannot be reached", "model: runs/sft-3b/model is", "data: data/rl.jsonl: No"):
         assert f"a run would stop now: {expected}" in told
+    assert "digest not pinned: SHOP_R1_DIGEST and SHOP_R1_ACTION_TYPES" in told
     if importlib.util.find_spec("openrlhf") is None:
         assert "not checked: OpenRLHF is not installed" in told
+
+
+def test_a_dry_run_that_no_run_would_follow_says_so(tmp_path: Path) -> None:
+    done = run("grpo", "2-nodes", "--dry-run", *NOWHERE, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "a run would stop now: nodes: 2 nodes need a Ray cluster: name it with --ray" in done.stderr
+    assert "PYTHONUNBUFFERED=1 " in done.stdout
+    far = run("grpo", "2-nodes", "--dry-run", *NOWHERE, "--ray", "http://head:8265", cwd=tmp_path)
+    assert "a run would stop now: server.url: http://127.0.0.1:1 is this machine alone" in far.stderr
+    assert "--submission-id grpo-2-nodes-" in far.stdout
+
+
+def test_a_short_name_that_two_recipes_share_means_the_one_that_help_says() -> None:
+    assert "3b means grpo-3b" in " ".join(run("recipes", "--help", COLUMNS="200").stdout.split())
+    assert "trainer: grpo" in run("recipes", "3b").stdout
 
 
 def test_a_dry_run_pins_the_spec_of_a_server_that_is_there(certainty_server: Server, tmp_path: Path) -> None:

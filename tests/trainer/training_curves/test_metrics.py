@@ -13,12 +13,21 @@ def test_metrics_are_grouped_and_those_of_no_group_left_out() -> None:
     }
 
 
+def test_metrics_stand_in_the_same_places_in_whatever_order_they_were_logged() -> None:
+    keys = ["predicts_terminate", "term_b", "predicts_unknown_type", "predicts_zoom", "term_a", "predicts_click"]
+    for logged in (keys, keys[::-1]):
+        assert [group.metrics for group in groups(logged)] == [
+            ["term_a", "term_b"],
+            ["predicts_click", "predicts_terminate", "predicts_zoom", "predicts_unknown_type"],
+        ]
+
+
 def test_an_sft_history_has_its_loss_and_learning_rate() -> None:
     assert [group.metrics for group in groups(["lr", "gpt_loss"])] == [["gpt_loss", "lr"]]
 
 
 def test_metrics_that_nobody_knows_are_shown_where_there_are_no_others() -> None:
-    assert [(group.name, group.metrics) for group in groups(["b", "a", "b"])] == [("metrics", ["b", "a"])]
+    assert [(group.name, group.metrics) for group in groups(["b", "a", "b"])] == [("metrics", ["a", "b"])]
 
 
 @pytest.mark.parametrize(

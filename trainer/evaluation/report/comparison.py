@@ -11,6 +11,7 @@ from trainer.evaluation.report.numbers import (
     from_to,
     p_value,
     plain_bracketed,
+    plural,
     said,
     shared,
     signed,
@@ -22,7 +23,6 @@ from trainer.evaluation.report.parts import (
     Column,
     Paragraph,
     Plot,
-    Points,
     Prose,
     Row,
     Section,
@@ -31,10 +31,11 @@ from trainer.evaluation.report.parts import (
 )
 from trainer.evaluation.report.plots.differences import RunDifference, draw_differences
 from trainer.evaluation.report.summary import level
-from trainer.evaluation.result import COMPARED, REWARDS, Comparison, Difference, Evaluation, Runs
+from trainer.evaluation.result import COMPARED, REWARDS, Comparison, Difference, Runs
 from trainer.evaluation.sentences import FIGURE_NAMES, percent
 
-_MOST_IN_WORDS = 4
+MOST_IN_WORDS = 4
+"""Runs that a sentence names; the tables have all."""
 
 
 def comparison_facts(runs: Runs) -> list[tuple[str, Prose]]:
@@ -51,24 +52,14 @@ def comparison_facts(runs: Runs) -> list[tuple[str, Prose]]:
 
 
 def comparison_verdict(runs: Runs) -> Prose:
-    """How exact accuracy differs, in one sentence."""
+    """How exact accuracy differs in the first runs, in one sentence."""
     pieces: list[str] = ["Exact accuracy is ", Strong(percent(runs.runs[0].exact_accuracy)), " in the reference"]
-    for run, comparison in zip(runs.runs[1:], runs.comparisons, strict=True):
+    names = short_names([run.file for run in runs.runs])
+    for name, run, comparison in list(zip(names[1:], runs.runs[1:], runs.comparisons, strict=True))[:MOST_IN_WORDS]:
         exact = comparison.differences["exact_accuracy"]
-        pieces += [", ", Strong(percent(run.exact_accuracy)), " in ", Code(run.file), f" ({_in_words(exact)})"]
-    return (*pieces, ".")
-
-
-def comparison_cautions(runs: Runs) -> list[Block]:
-    """The warnings of every run, those that all share once; then the baselines that runs do not clearly beat."""
-    known: dict[Prose, list[str]] = {}
-    for warning, file in [(warning, run.file) for run in runs.runs for warning in run.warnings]:
-        known.setdefault((warning,), []).append(file)
-    for run in runs.runs:
-        if run.rivals:
-            known.setdefault(_rivals(run), []).append(run.file)
-    points = [_of_runs(words, files, len(runs.runs)) for words, files in known.items()]
-    return [Points(points)] if points else []
+        pieces += [", ", Strong(percent(run.exact_accuracy)), " in ", Code(name), f" ({_in_words(exact)})"]
+    more = len(runs.comparisons) - MOST_IN_WORDS
+    return (*pieces, f"; {plural(more, 'more run')} below." if more > 0 else ".")
 
 
 def comparison_section(runs: Runs) -> Section:
@@ -77,28 +68,12 @@ def comparison_section(runs: Runs) -> Section:
     return Section("comparison", "Comparison", blocks)
 
 
-def _of_runs(words: Prose, files: Sequence[str], runs: int) -> Prose:
-    return ("Every run: ", *words) if len(files) == runs else (*_listed(files), ": ", *words)
-
-
-def _rivals(run: Evaluation) -> Prose:
-    names = list(dict.fromkeys(rival.baseline for rival in run.rivals))
-    return ("Not clearly beaten, on one headline figure or more: ", *_listed(names), ".")
-
-
-def _listed(names: Sequence[str]) -> list[str]:
-    pieces: list[str] = []
-    for name in names:
-        pieces += [", ", Code(name)]
-    return pieces[1:]
-
-
 def _plot(runs: Runs) -> Plot:
     names = short_names([run.file for run in runs.runs])[1:]
     figures = [(_capital(figure), _marks(figure, names, runs.comparisons)) for figure in COMPARED]
     exact = [f"{each.file} {_in_words(each.differences['exact_accuracy'])}" for each in runs.comparisons]
-    more = f"; {len(exact) - _MOST_IN_WORDS} more" if len(exact) > _MOST_IN_WORDS else ""
-    in_words = f"Exact accuracy minus that of the reference: {'; '.join(exact[:_MOST_IN_WORDS])}{more}."
+    more = f"; {len(exact) - MOST_IN_WORDS} more" if len(exact) > MOST_IN_WORDS else ""
+    in_words = f"Exact accuracy minus that of the reference: {'; '.join(exact[:MOST_IN_WORDS])}{more}."
     caption = "Right of the line is better than the reference. Where an interval includes 0, it may be chance."
     return Plot("differences", in_words, caption, partial(draw_differences, figures))
 

@@ -1,11 +1,11 @@
 """A result -> its report, whatever it will be written as."""
 
 from trainer.evaluation.report.comparison import (
-    comparison_cautions,
     comparison_facts,
     comparison_section,
     comparison_verdict,
 )
+from trainer.evaluation.report.comparison_cautions import comparison_cautions
 from trainer.evaluation.report.headlines import headlines
 from trainer.evaluation.report.methods import methods
 from trainer.evaluation.report.parts import Code, Report

@@ -5,6 +5,8 @@ waits for the server as long as it was told to, and then raises an error that sa
 completion, the label and the policy's own top-k logprobs of the rationale, not the page context twice over.
 """
 
+import asyncio
+import logging
 import time
 from typing import Any
 
@@ -12,12 +14,18 @@ from openrlhf.utils.agent import SingleTurnAgentExecutor
 
 from reward_server.certainty.span import RationaleFinder
 from reward_server.client import ClientOptions, RewardClient
-from reward_server.wire import CertaintyEvidence, Rollout
+from reward_server.wire import CertaintyEvidence, Rollout, ScoreResponse
+from trainer.openrlhf.agent.agreed_certainty import check_certainty
 from trainer.openrlhf.agent.evidence import evidence
 from trainer.openrlhf.agent.groups import Groups, Place
 from trainer.openrlhf.agent.reward_logs import reward_logs
 from trainer.openrlhf.agent.rollout_log import RolloutLog
 from trainer.openrlhf.agent.settings import AgentSettings
+
+_TELL_SECONDS = 30.0
+"""How often a wait for the server is told."""
+
+logger = logging.getLogger(__name__)
 
 
 class _Listening:
@@ -55,6 +63,7 @@ class AgentExecutor(SingleTurnAgentExecutor):
         self._action_types = settings.action_types.split(",")
         self._log = RolloutLog(settings.rollouts) if settings.rollouts else None
         self._groups = Groups()
+        self._told = 0.0
         self._finder: RationaleFinder | None = None
 
     async def execute(
@@ -84,7 +93,8 @@ class AgentExecutor(SingleTurnAgentExecutor):
             certainty = self._evidence(completion, generated, hf_tokenizer, llm_engine) if by_policy else None
             rollout = self._rollout(place, completion, label, certainty, output)
             began = time.monotonic()
-            answer = await self._client.score([rollout])
+            answer = await self._score(rollout)
+        check_certainty(answer.results[0].certainty, self._settings)
         if self._log is not None:
             self._log.write(rollout, answer)
         logs = reward_logs(answer.results[0], self._action_types)
@@ -94,6 +104,20 @@ class AgentExecutor(SingleTurnAgentExecutor):
             extra_logs={**logs, "reward_seconds": time.monotonic() - began},
         )
         return output
+
+    async def _score(self, rollout: Rollout) -> ScoreResponse:
+        """The client's answer. A wait is told now and then: to people, and to whoever takes silence for death."""
+        began = time.monotonic()
+        scoring = asyncio.ensure_future(self._client.score([rollout]))
+        try:
+            while not (await asyncio.wait({scoring}, timeout=_TELL_SECONDS))[0]:
+                now = time.monotonic()
+                if now - self._told >= _TELL_SECONDS:
+                    self._told = now
+                    logger.warning("waiting for the reward server for %.0f s", now - began)
+            return scoring.result()
+        finally:
+            scoring.cancel()
 
     def _evidence(
         self, completion: str, generated: Any, hf_tokenizer: Any, llm_engine: Any

@@ -1,11 +1,10 @@
 """Every scored rollout, kept: which completion earned what, under which spec, by which server."""
 
+import json
 import os
 import socket
 from pathlib import Path
 from typing import BinaryIO
-
-import orjson
 
 from reward_server.wire import Rollout, ScoreResponse
 
@@ -31,4 +30,5 @@ class RolloutLog:
             "spec": answer.spec.model_dump(),
             "server_version": answer.server_version,
         }
-        self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        # Labels may hold what only escapes can say, or numbers of any size.
+        self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")

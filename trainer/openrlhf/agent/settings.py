@@ -17,7 +17,10 @@ CertaintyFrom = Literal["rollout", "server", "none"]
 class AgentSettings(BaseSettings):
     """Each is an environment variable, `SHOP_R1_` before its name. Raises pydantic's ValidationError."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, use_attribute_docstrings=True)
+    # The key is among the input, and errors go into logs.
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True
+    )
 
     server_url: str
     """Of the reward server."""
@@ -31,6 +34,8 @@ class AgentSettings(BaseSettings):
     """The training run, for the server's metrics."""
     certainty: CertaintyFrom = "rollout"
     """What rollouts carry for their certainty."""
+    certainty_model: str | None = None
+    """Whose certainty the server measures; another's is refused."""
     top_k: Annotated[int, Field(ge=1, le=MOST_LOGPROBS)] = MOST_LOGPROBS
     """Logprobs per token, where rollouts carry them; more give narrower bounds."""
     patience: Annotated[float, Field(gt=0)] = 600.0

@@ -10,12 +10,12 @@ from reward_server.decoding import DecodeError, decode
 from reward_server.json_lines import json_lines, too_long
 from reward_server.reward.action import ActionSpace, LabelError, read_label
 from trainer.model_names import means_a_folder
+from trainer.openrlhf.checks.weights import weight_files
 from trainer.openrlhf.problems import InputError
-from trainer.openrlhf.recipe.command import full_path
+from trainer.openrlhf.recipe.paths import full_path
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
-_WEIGHTS = (".safetensors", ".bin")
 _IMAGE = "<image>"
 """What OpenRLHF replaces by a picture, wherever it stands in a prompt (prompts_dataset.py)."""
 _ROLES = ("system", "user", "assistant")
@@ -42,8 +42,7 @@ def check_model(name: str) -> None:
             raise InputError(f"model: {name} has no config.json")
         if not any(file in files for file in _TOKENIZERS):
             raise InputError(f"model: {name} has no tokenizer")
-        if not any(file.endswith(_WEIGHTS) for file in files):
-            raise InputError(f"model: {name} has no weights")
+        weight_files(folder, name)
         return
     if folder.exists():
         raise InputError(f"model: {name} is a file; name the folder it lies in")
@@ -59,29 +58,34 @@ def check_model(name: str) -> None:
 def _maker(name: str) -> str:
     """Which run makes a model that a shipped recipe starts from."""
     made = re.fullmatch(r"(?:.*/)?runs/(sft[\w.-]*)/model", name)
-    return f"; `shop-r1 sft {made[1]}` makes it" if made else ""
+    if made is None:
+        return ""
+    return f"; `shop-r1 {'sft' if made[1] == 'sft' else f'sft {made[1]}'}` makes it"
 
 
-def check_data_path(name: str) -> Path:
-    """The data file. Raises InputError where it is missing, empty, or has a name that OpenRLHF reads otherwise."""
+def check_data_path(name: str, key: str = "data") -> Path:
+    """The data file that the recipe's `key` names.
+
+    Raises InputError where it is missing, empty, or has a name that OpenRLHF reads otherwise.
+    """
     file = full_path(name)
     if set(",@") & set(str(file)):
-        raise InputError(f"data: {file} has a comma or an @ in its path, which OpenRLHF takes for several data sets")
+        raise InputError(f"{key}: {file} has a comma or an @ in its path, which OpenRLHF takes for several data sets")
     if file.suffix not in (".jsonl", ".json"):
-        raise InputError(f"data: {name} must be named .jsonl for OpenRLHF to read it as JSON lines")
+        raise InputError(f"{key}: {name} must be named .jsonl for OpenRLHF to read it as JSON lines")
     try:
         with file.open("rb") as opened:
             if not opened.read(1):
-                raise InputError(f"data: {name} is empty")
+                raise InputError(f"{key}: {name} is empty")
     except OSError as error:
-        raise InputError(f"data: {name}: {error.strerror}") from None
+        raise InputError(f"{key}: {name}: {error.strerror}") from None
     return file
 
 
 def training_rows(
-    file: BinaryIO, name: str, trainer: Literal["sft", "grpo"], space: ActionSpace | None = None
+    file: BinaryIO, name: str, trainer: Literal["sft", "grpo"], space: ActionSpace | None = None, key: str = "data"
 ) -> Iterator[TrainingRow]:
-    """The rows of a data file, in order. With a `space`, every label of RL data must be an action of it.
+    """The rows of the data file that `key` names, in order. With a `space`, labels of RL data must be actions of it.
 
     Raises InputError once the file has been read, naming the first lines that are no such row and how many there are;
     at once for a file of the other kind.
@@ -94,7 +98,7 @@ def training_rows(
         try:
             messages = read(_row(line.content))
         except _OtherKind as error:
-            raise InputError(f"data: {name}, line {line.number}: {error}") from None
+            raise InputError(f"{key}: {name}, line {line.number}: {error}") from None
         except ValueError as error:
             count += 1
             if len(faults) < _SHOWN:
@@ -103,9 +107,9 @@ def training_rows(
         yield TrainingRow(line.number, line.end, messages)
     if count:
         more = f"; and {count - len(faults):,} more" if count > len(faults) else ""
-        raise InputError(f"data: {name} has {count:,} bad rows of {rows:,}: {'; '.join(faults)}{more}")
+        raise InputError(f"{key}: {name} has {count:,} bad rows of {rows:,}: {'; '.join(faults)}{more}")
     if not rows:
-        raise InputError(f"data: {name} is empty")
+        raise InputError(f"{key}: {name} is empty")
 
 
 class _OtherKind(ValueError):

@@ -54,11 +54,13 @@ def check_lengths(
     name: str,
     *,
     most: int,
+    key: str = "data",
     advance: Callable[[int], None] = lambda _: None,
 ) -> int:
     """How many rows there are, once the first `most`, which are trained on, are known to fit.
 
-    `advance` hears how many bytes of the file are done. Raises InputError naming the first rows that are too long.
+    `key` is the recipe's that names them. `advance` hears how many bytes of the file are done. Raises InputError naming
+    the first rows that are too long.
     """
     too_long: list[tuple[int, int]] = []
     long = count = 0
@@ -76,7 +78,7 @@ def check_lengths(
         lines = ", ".join(f"line {line} ({tokens:,})" for line, tokens in too_long)
         more = f" and {long - len(too_long):,} more" if long > len(too_long) else ""
         raise InputError(
-            f"data: {long:,} of {min(count, most):,} {what} in {name} are longer than the {limit.tokens:,} tokens of "
+            f"{key}: {long:,} of {min(count, most):,} {what} in {name} are longer than the {limit.tokens:,} tokens of "
             f"{limit.reason}: {lines}{more}; build it anew with --tokenizer and --max-length"
         )
     return count

@@ -2,48 +2,89 @@
 
 import importlib.util
 import os
-from ipaddress import ip_address
+from collections.abc import Iterator
+from urllib.parse import quote
 
 import httpx
 
+from reward_server.client.options import is_loopback
 from trainer.openrlhf.problems import EnvironmentProblem
 from trainer.openrlhf.recipe.command import Where
 from trainer.openrlhf.recipe.flags import Read
 from trainer.openrlhf.recipe.recipe import Recipe
+from trainer.openrlhf.run.folder import RayJob
 
 _TIMEOUT_SECONDS = 10.0
+_GOES_ON = ("PENDING", "RUNNING")
+"""Of Ray's job statuses (job/common.py), those after which another follows."""
 
 
 def check_machine(recipe: Recipe, flags: Read, where: Where) -> None:
     """Raise EnvironmentProblem for what is missing: libraries, GPUs, a Ray cluster, keys."""
-    if recipe.wandb and not os.environ.get("WANDB_API_KEY"):
-        raise EnvironmentProblem("wandb: set WANDB_API_KEY, or wandb to false")
+    for problem in problems_of_place(recipe, where):
+        raise EnvironmentProblem(problem)
     if where.ray is not None:
-        _check_cluster(recipe, where.ray)
+        _check_cluster(where.ray)
         return
-    if recipe.trainer == "sft":
-        _check_nodes(recipe, where)
-    else:
-        if recipe.nodes > 1:
-            raise EnvironmentProblem(f"nodes: {recipe.nodes} nodes need a Ray cluster: name it with --ray")
-        if os.environ.get("RAY_ADDRESS"):
-            raise EnvironmentProblem(
-                "RAY_ADDRESS is set: the run would join that cluster without its own settings; unset it, or use --ray"
-            )
     _check_libraries(recipe, flags)
     if recipe.device == "gpu":
         _check_gpus(recipe)
 
 
-def _check_nodes(recipe: Recipe, where: Where) -> None:
+def problems_of_place(recipe: Recipe, where: Where) -> Iterator[str]:
+    """What is wrong with where a run is to start, as far as nobody needs to be asked."""
+    if where.ray is not None:
+        yield from _problems_of_submission(recipe, where.ray)
+        return
+    if recipe.wandb and not os.environ.get("WANDB_API_KEY"):
+        yield "wandb: set WANDB_API_KEY, or wandb to false"
+    if recipe.trainer == "sft":
+        yield from _problems_of_nodes(recipe, where)
+        return
+    if recipe.nodes > 1:
+        yield f"nodes: {recipe.nodes} nodes need a Ray cluster: name it with --ray"
+    if os.environ.get("RAY_ADDRESS"):
+        yield "RAY_ADDRESS is set: the run would join that cluster without its own settings; unset it, or use --ray"
+
+
+def _problems_of_submission(recipe: Recipe, address: str) -> Iterator[str]:
+    if recipe.device == "cpu":
+        yield "device: a run on a CPU starts a Ray of its own; leave --ray out"
+    if recipe.server is not None and _is_loopback(recipe.server.url) and not _is_loopback(address):
+        url = recipe.server.url
+        yield f"server.url: {url} is this machine alone; the cluster's nodes need an address they can reach"
+
+
+def _problems_of_nodes(recipe: Recipe, where: Where) -> Iterator[str]:
     if recipe.nodes == 1:
         return
     if where.master is None or where.node_rank is None:
-        raise EnvironmentProblem(
-            f"nodes: {recipe.nodes} nodes find one another by --master HOST:PORT and --node-rank, given on each"
-        )
-    if where.node_rank >= recipe.nodes:
-        raise EnvironmentProblem(f"--node-rank: {where.node_rank}, and {recipe.nodes} nodes are counted from 0")
+        yield f"nodes: {recipe.nodes} nodes find one another by --master HOST:PORT and --node-rank, given on each"
+    elif where.node_rank >= recipe.nodes:
+        yield f"--node-rank: {where.node_rank}, and {recipe.nodes} nodes are counted from 0"
+
+
+def check_job_is_over(job: RayJob, where: Where) -> None:
+    """Raise EnvironmentProblem where the job of a run's earlier part still writes into its folder.
+
+    It is looked for at its own address and at the one now given; a cluster that is gone has none.
+    """
+    for address in dict.fromkeys((job.address, where.ray or job.address)):
+        status = _job_status(address, job.id)
+        if status in _GOES_ON:
+            raise EnvironmentProblem(
+                f"the run's Ray job {job.id} is still {status} at {address}: wait for it, or end it with "
+                f"`ray job stop --address {address} {job.id}`"
+            )
+
+
+def _job_status(address: str, job: str) -> object:
+    try:
+        response = httpx.get(f"{address.rstrip('/')}/api/jobs/{quote(job, safe='')}", timeout=_TIMEOUT_SECONDS)
+        body = response.raise_for_status().json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        return None
+    return body.get("status") if isinstance(body, dict) else None
 
 
 def _check_libraries(recipe: Recipe, flags: Read) -> None:
@@ -72,9 +113,7 @@ def _check_gpus(recipe: Recipe) -> None:
         )
 
 
-def _check_cluster(recipe: Recipe, address: str) -> None:
-    if recipe.device == "cpu":
-        raise EnvironmentProblem("device: a run on a CPU starts a Ray of its own; leave --ray out")
+def _check_cluster(address: str) -> None:
     if importlib.util.find_spec("ray") is None:
         raise EnvironmentProblem("--ray: ray, which submits the run, is not installed: pip install 'ray[default]'")
     try:
@@ -86,15 +125,10 @@ def _check_cluster(recipe: Recipe, address: str) -> None:
         version = None
     if not isinstance(version, str):
         raise EnvironmentProblem(f"--ray: {address} answers, but not as the dashboard of a Ray cluster")
-    if recipe.server is not None and _is_loopback(recipe.server.url) and not _is_loopback(address):
-        raise EnvironmentProblem(
-            f"server.url: {recipe.server.url} is this machine alone; the cluster's nodes need an address they can reach"
-        )
 
 
 def _is_loopback(url: str) -> bool:
     try:
-        host = httpx.URL(url).host
-        return host == "localhost" or ip_address(host).is_loopback
-    except (httpx.InvalidURL, ValueError):
+        return is_loopback(httpx.URL(url).host)
+    except httpx.InvalidURL:
         return False

@@ -10,6 +10,9 @@ Traps, all found by running into them:
   launcher stops at the first metric that is not finite.
 - A rollout actor that dies leaves the trainer waiting for ever. The launcher stops a run that shows no sign of life.
 - Weights travel from DeepSpeed to vLLM over TCP, which needs `--vllm.sync_backend gloo` without `--vllm.sync_with_ray`.
+- torch builds an optimizer when it is first asked for, under a lock that a killed run leaves behind, and the next one
+  waits for. Here the lock goes with whoever held it.
+- Ray listens on every address of the machine: only the run's own processes have the token that it asks for.
 - Flash attention is not there: `--ds.attn_implementation sdpa`, and neither packing nor ring attention.
 - `torchvision` in the environment breaks the imports of a text model.
 """

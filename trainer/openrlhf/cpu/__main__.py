@@ -37,6 +37,7 @@ def _start_ray() -> None:
     import ray
 
     ray.init(
+        address="local",
         num_cpus=_PRETENDED_CPUS,
         num_gpus=_PRETENDED_GPUS,
         object_store_memory=_OBJECT_STORE_BYTES,

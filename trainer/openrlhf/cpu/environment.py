@@ -1,6 +1,7 @@
 """What every process of a run on a CPU finds in its environment."""
 
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,6 +30,9 @@ def environment(present: Mapping[str, str]) -> dict[str, str]:
     return {
         **{name: value for name, value in usual.items() if name not in present},
         ON_CPU: "1",
+        # Ray listens on every address of the machine: whoever has no token is to get no answer.
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "DS_ACCELERATOR": "cpu",
         "PYTHONPATH": path,
     }

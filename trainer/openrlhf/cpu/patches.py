@@ -1,5 +1,7 @@
 """What is changed, and why: OpenRLHF and the libraries under it call CUDA by name in these places, and nowhere else."""
 
+import fcntl
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +23,34 @@ def _torch(torch: ModuleType) -> None:
     cuda.current_device = lambda: device
     for name in ("set_device", "synchronize", "empty_cache", "current_stream"):
         setattr(cuda, name, lambda *_args, **_kwargs: None)
+
+
+def _extension_lock(module: ModuleType) -> None:
+    """torch guards the building of DeepSpeed's Adam by a file, which a run that is killed leaves to hang the next."""
+
+    class FileBaton:
+        def __init__(self, lock_file_path: str, *_args: Any, **_kwargs: Any) -> None:
+            self._path = lock_file_path
+            self._file: Any = None
+
+        def try_acquire(self) -> bool:
+            self._file = open(self._path, "w")  # noqa: SIM115
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._file.close()
+                return False
+            return True
+
+        def wait(self) -> None:
+            with open(self._path, "w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+
+        def release(self) -> None:
+            os.remove(self._path)  # to processes with torch's own baton the file is the lock
+            self._file.close()
+
+    module.FileBaton = FileBaton  # type: ignore[attr-defined]
 
 
 def _device_mesh(module: ModuleType) -> None:
@@ -81,6 +111,7 @@ def _worker(module: ModuleType) -> None:
 
 PATCHES: Mapping[str, Callable[[ModuleType], None]] = {
     "torch": _torch,
+    "torch.utils.file_baton": _extension_lock,
     "torch.distributed.device_mesh": _device_mesh,
     "vllm.distributed.device_communicators.pynccl": _pynccl,
     "vllm.model_executor.layers.utils": _linear_layers,

@@ -1,24 +1,31 @@
 """A recipe as the exact command that runs it."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from secrets import token_hex
 from shlex import quote
 from urllib.parse import urlencode
 
-from trainer.model_names import means_a_folder
 from trainer.openrlhf.recipe.flags import to_arguments
 from trainer.openrlhf.recipe.parser import MODULES
+from trainer.openrlhf.recipe.paths import full_path, model_argument
 from trainer.openrlhf.recipe.recipe import Recipe, ServerPart
-from trainer.openrlhf.run.folder import RunFolder
+from trainer.openrlhf.run.folder import RayJob, RunFolder
 
 AGENT = Path(__file__).parents[1] / "agent" / "executor.py"
 """Our agent executor, which OpenRLHF loads by its path."""
 
 API_KEY = "SHOP_R1_API_KEY"
 """The environment variable of the server's key. It is passed on and never shown."""
+
+_UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
+"""What is printed is read as it is printed."""
+
+_LONGEST_JOB_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,10 @@ class Command:
     environment: dict[str, str] = field(repr=False)
     parts: list[list[str]] = field(default_factory=list, repr=False)
     """`argv` as it is shown, a line each."""
+    ray_job: RayJob | None = None
+    """What it submits; None where it runs here."""
+    stop: list[str] = field(default_factory=list)
+    """What ends that job, which goes on when this command does not; empty where it runs here."""
 
     def shown_environment(self) -> dict[str, str]:
         """The environment without the key."""
@@ -49,6 +60,8 @@ class ServerPin:
     url: str
     digest: str
     action_types: tuple[str, ...]
+    certainty_model: str | None = None
+    """Whose certainty the server measures, where it does and has said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +127,17 @@ def make_command(
 ) -> Command:
     """The command that runs a recipe."""
     module = MODULES[recipe.trainer]
-    environment = {} if recipe.server is None else agent_environment(recipe.server, folder, pin)
+    environment = {**_UNBUFFERED}
+    if recipe.server is not None:
+        environment |= agent_environment(recipe.server, folder, pin)
     flags = arguments(recipe, folder, pin, resume=resume)
     if where.ray is not None:
+        job = RayJob(address=where.ray, id=_job_id(folder.name))
+        at = ["--address", job.address]
         variables = json.dumps({"env_vars": environment}, ensure_ascii=False)
-        submit = ["ray", "job", "submit", "--address", where.ray, "--runtime-env-json", variables, "--"]
-        return _command([submit, ["python", "-m", module], *flags], {})
+        submit = ["ray", "job", "submit", *at, "--submission-id", job.id, "--runtime-env-json", variables, "--"]
+        submitted = _command([submit, ["python", "-m", module], *flags], _UNBUFFERED)
+        return replace(submitted, ray_job=job, stop=["ray", "job", "stop", *at, job.id])
     if where.api_key is not None and recipe.server is not None and recipe.server.agent == "executor":
         environment[API_KEY] = where.api_key
     if recipe.device == "cpu":
@@ -136,6 +154,8 @@ def agent_environment(server: ServerPart, folder: RunFolder, pin: ServerPin | No
     if server.agent == "plain":
         return {}
     known = {"SHOP_R1_DIGEST": pin.digest, "SHOP_R1_ACTION_TYPES": ",".join(pin.action_types)} if pin else {}
+    if pin and pin.certainty_model is not None and server.certainty == "server":
+        known["SHOP_R1_CERTAINTY_MODEL"] = pin.certainty_model
     return {
         "SHOP_R1_SERVER_URL": server.url,
         "SHOP_R1_SPEC": server.spec,
@@ -156,15 +176,10 @@ def _reward(server: ServerPart, folder: RunFolder, pin: ServerPin | None) -> lis
     return ["--reward.remote_url", f"{base}/score?{urlencode(query, safe=':')}"]
 
 
-def full_path(name: str) -> Path:
-    """A path as any working folder reads it."""
-    return Path(name).expanduser().absolute()
-
-
-def model_argument(name: str) -> str:
-    """A model as OpenRLHF is told it: a folder by its full path, or a Hub id."""
-    path = full_path(name)
-    return str(path) if means_a_folder(name) else name
+def _job_id(run: str) -> str:
+    """An id that no other job has, of characters that URLs, file names and shells leave alone."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", run)[:_LONGEST_JOB_NAME].strip("-")
+    return f"{plain or 'run'}-{token_hex(4)}"
 
 
 def _torchrun(recipe: Recipe, where: Where) -> list[str]:

@@ -1,5 +1,6 @@
 """OpenRLHF's flags as a recipe nests them, flat, and as arguments of a command."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from math import isfinite
@@ -53,6 +54,9 @@ SET_BY_RECIPE: Mapping[str, Mapping[str, str]] = {
 }
 """Flags that follow from other keys of a recipe, by trainer, and the key that says them."""
 
+_NUMBER = re.compile(r"-\d+|-\d*\.\d+")
+"""What argparse takes for a value though it begins with a dash."""
+
 
 class FlagTreeError(ValueError):
     """What no command line can say, at a path of keys."""
@@ -93,6 +97,8 @@ def _check(value: object, path: tuple[str, ...]) -> None:
             raise FlagTreeError(path, "not a finite number")
         if isinstance(item, str) and not item.isprintable():
             raise FlagTreeError(path, "a text with characters that cannot be printed")
+        if isinstance(item, str) and item.startswith("-") and not _NUMBER.fullmatch(item):
+            raise FlagTreeError(path, f"{item!r} begins with a dash, and would be read as a flag of its own")
 
 
 def to_arguments(flags: Flags) -> list[list[str]]:
@@ -103,9 +109,7 @@ def to_arguments(flags: Flags) -> list[list[str]]:
 def _argument(flag: str, value: Value) -> list[str]:
     if value is True:
         return [flag]
-    if isinstance(value, str):
-        return [f"{flag}={value}"] if value.startswith("-") else [flag, value]
-    if isinstance(value, Sequence):
+    if isinstance(value, Sequence) and not isinstance(value, str):
         return [flag, *map(_text, value)]
     return [flag, _text(value)]
 

@@ -20,7 +20,7 @@ from types import CodeType, ModuleType
 from typing import Any, Literal, NamedTuple, NoReturn
 
 from trainer.openrlhf.problems import FlagError
-from trainer.openrlhf.recipe.flags import Flags
+from trainer.openrlhf.recipe.flags import SET_BY_RECIPE, Flags
 
 MODULES = {"sft": "openrlhf.cli.train_sft", "grpo": "openrlhf.cli.train_ppo_ray"}
 """OpenRLHF's command, by the trainer that a recipe names."""
@@ -54,14 +54,19 @@ def installed_version() -> str | None:
 
 def known_flags(trainer: Literal["sft", "grpo"]) -> dict[str, Known]:
     """The flags OpenRLHF's command takes, by name. Raises FlagError where its source has another shape."""
+    return {
+        name.removeprefix("--"): Known(action.nargs != 0, action.help or "")
+        for name, action in parser_of(trainer)._option_string_actions.items()
+        if name.startswith("--") and name != "--help"
+    }
+
+
+def parser_of(trainer: Literal["sft", "grpo"]) -> argparse.ArgumentParser:
+    """The parser of OpenRLHF's command. Raises FlagError where its source has another shape."""
     try:
         _run(trainer, [], names_only=True)
     except _Built as built:
-        return {
-            name.removeprefix("--"): Known(action.nargs != 0, action.help or "")
-            for name, action in built.parser._option_string_actions.items()
-            if name.startswith("--") and name != "--help"
-        }
+        return built.parser
     raise FlagError(f"{MODULES[trainer]} of OpenRLHF {installed_version()} parses no arguments")
 
 
@@ -79,6 +84,17 @@ def check_names(flags: Flags, trainer: Literal["sft", "grpo"]) -> None:
             raise FlagError(f"openrlhf.{name}: the flag takes a value, not {str(value).lower()}")
         if not flag.takes_value and not isinstance(value, bool):
             raise FlagError(f"openrlhf.{name}: the flag is true or false, not {value!r}")
+
+
+def check_kept(
+    parser: argparse.ArgumentParser, ours: Sequence[str], flags: Sequence[str], trainer: Literal["sft", "grpo"]
+) -> None:
+    """Raise FlagError where a recipe's flags, after `ours`, change what the parser reads for one of ours."""
+    read = argparse.ArgumentParser.parse_args  # the parser's own ends here, to hand itself out
+    alone, together = vars(read(parser, list(ours))), vars(read(parser, [*ours, *flags]))
+    for name, key in SET_BY_RECIPE[trainer].items():
+        if alone.get(name) != together.get(name):
+            raise FlagError(f"openrlhf: its flags say --{name} {together[name]}, which follows from {key}")
 
 
 def parse(arguments: Sequence[str], trainer: Literal["sft", "grpo"]) -> Parsed:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from trainer.openrlhf.agent.settings import MOST_LOGPROBS, CertaintyFrom
 from trainer.openrlhf.problems import RecipeError
 from trainer.openrlhf.recipe.flags import SET_BY_RECIPE, FlagTreeError, Value, flatten
 from trainer.openrlhf.recipe.yaml_text import YamlError, load_yaml
@@ -22,6 +23,7 @@ Kind = Literal["sft", "grpo"]
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^\P{C}+$")]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Seconds = Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)]
+Minutes = Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False)]
 KeyPath = tuple[str | int, ...]
 
 _DEEPEST = 16
@@ -37,14 +39,14 @@ class ServerPart(_Part):
 
     url: Text = "http://127.0.0.1:8080"
     spec: Text = "shop-r1"
-    certainty: Literal["rollout", "server", "none"] = "rollout"
+    certainty: CertaintyFrom = "rollout"
     """Whose the rationale's certainty is: the policy's own top-k logprobs travel, the server measures it, or nobody."""
     agent: Literal["executor", "plain"] = "executor"
     """Our agent executor, or OpenRLHF's own one call per sample to `--reward.remote_url`."""
-    top_k: Annotated[int, Field(ge=1, le=20)] = 20
+    top_k: Annotated[int, Field(ge=1, le=MOST_LOGPROBS)] = MOST_LOGPROBS
     """Log-probabilities per token; OpenRLHF's vLLM engines give 20 at most."""
     patience: Seconds = 600.0
-    """Seconds a batch waits for the server before the run fails."""
+    """Seconds a rollout waits for the server before the run fails."""
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
@@ -76,10 +78,10 @@ class Recipe(_Part):
     device: Literal["gpu", "cpu"] = "gpu"
     server: ServerPart | None = None
     """GRPO only."""
-    stall_minutes: Seconds = 30.0
+    stall_minutes: Minutes = 30.0
     """Without a sign of life from the trainer for so long, it is stopped with an error."""
     wandb: bool = False
-    """Whether metrics also go to Weights & Biases; its key is read from WANDB_API_KEY."""
+    """Whether metrics also go to Weights & Biases; its key is read from WANDB_API_KEY where OpenRLHF runs."""
     openrlhf: dict[str, Any] = {}
     """OpenRLHF's own flags, nested at the dots."""
 
@@ -91,6 +93,12 @@ class Recipe(_Part):
                     raise ValueError(f"{name}: only a recipe with trainer: grpo has one")
         elif self.server is None:
             raise ValueError("server: a recipe with trainer: grpo needs one")
+        elif self.stall_minutes * 60 <= self.server.patience:
+            # A server that is away is waited for in silence, and is no engine that died.
+            raise ValueError(
+                f"stall_minutes: {self.stall_minutes:g} minutes are not more than the {self.server.patience:g} seconds "
+                "of server.patience, in which the run waits for its server"
+            )
         if self.actor_gpus_per_node is not None and self.actor_gpus_per_node > self.gpus_per_node:
             raise ValueError(f"actor_gpus_per_node: {self.actor_gpus_per_node} of {self.gpus_per_node} GPUs")
         for flag in flatten(self.openrlhf):

@@ -1,5 +1,7 @@
 """The folder of a training run: what lies where, and the manifest that says what made it."""
 
+import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +11,31 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from trainer.openrlhf.problems import FolderError
+from trainer.openrlhf.recipe.paths import with_full_paths
 from trainer.openrlhf.recipe.yaml_text import dump_yaml
 
-_MAY_CHANGE = {("description",), ("stall_minutes",), ("wandb",), ("server", "url"), ("server", "patience")}
-"""Keys of a recipe that a resumed run may say otherwise: none decides what is learnt."""
+_MAY_CHANGE = (
+    ("description",),
+    ("out",),
+    ("stall_minutes",),
+    ("wandb",),
+    ("server", "url"),
+    ("server", "patience"),
+    ("openrlhf", "ckpt"),
+    ("openrlhf", "logger"),
+)
+"""Keys of a recipe, with all below them, that a resumed run may say otherwise: none decides what is learnt."""
+
+
+class RayJob(BaseModel):
+    """A job on a Ray cluster."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    address: str
+    """The cluster's dashboard."""
+    id: str
+    """The submission's."""
 
 
 class Manifest(BaseModel):
@@ -22,7 +45,7 @@ class Manifest(BaseModel):
 
     recipe_name: str
     recipe: dict[str, Any]
-    """The recipe as resolved."""
+    """The recipe as resolved, its paths whole."""
     argv: list[str]
     environment: dict[str, str]
     server: dict[str, Any] | None
@@ -32,6 +55,10 @@ class Manifest(BaseModel):
     versions: dict[str, str | None]
     started: str
     """RFC 3339, in UTC."""
+    inputs: dict[str, str]
+    """Fingerprints of the data and the model."""
+    ray_job: RayJob | None = None
+    """Where the run, or its last part, was submitted; None where it ran here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +112,37 @@ class RunFolder:
         """One line of metrics per step."""
         return self.path / "history.jsonl"
 
+    @property
+    def entries(self) -> tuple[Path, ...]:
+        """All that a run writes, the manifest last."""
+        folders = (self.checkpoints, self.model, self.tensorboard, self.rollouts)
+        return (*folders, self.log, self.history, self.recipe, self.manifest)
+
     def steps_saved(self) -> int:
-        """How many steps of an SFT run its last checkpoint has behind it; 0 without one."""
+        """How many steps of an SFT run its last checkpoint has behind it; 0 without one.
+
+        Raises FolderError where that does not say its step.
+        """
         latest = self.checkpoints / "latest"
-        return int(latest.read_text().removeprefix("global_step")) if latest.is_file() else 0
+        if not latest.is_file():
+            return 0
+        found = re.fullmatch(r"global_step([0-9]{1,15})", tag := _first_line(latest))
+        if found is None:
+            raise FolderError(f"{latest} names {tag!r}: a run of SFT goes on from a global_step alone")
+        return int(found[1])
+
+    def check_checkpoint(self, trainer: Literal["sft", "grpo"]) -> None:
+        """Raise FolderError without a checkpoint to go on from: OpenRLHF would start anew, with a warning at most."""
+        saved = self.checkpoints / "_actor" if trainer == "grpo" else self.checkpoints
+        latest = saved / "latest"
+        if not latest.is_file():
+            raise FolderError(f"{self.path} has no checkpoint yet to resume from: start anew with --overwrite")
+        tag = _first_line(latest)
+        # DeepSpeed looks for these files (engine.py, _get_all_ckpt_names), and loads nothing where there are none.
+        if tag not in {file.parent.name for file in saved.glob("*/*model_states.pt")}:
+            raise FolderError(f"{latest} names the checkpoint {tag!r}, which is not there")
+        if trainer == "sft":
+            self.steps_saved()
 
     def is_filled(self) -> bool:
         """Whether anything lies there. Raises FolderError where it is no folder, or cannot be read."""
@@ -122,9 +176,8 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove what an earlier run left; nothing that no run writes. Raises FolderError."""
-        ours = (self.checkpoints, self.model, self.tensorboard, self.rollouts, self.log, self.history, self.recipe)
         try:
-            for entry in (*ours, self.manifest):
+            for entry in self.entries:
                 if entry.is_dir() and not entry.is_symlink():
                     shutil.rmtree(entry)
                 else:
@@ -153,17 +206,16 @@ def check_resumable(folder: RunFolder, recipe: dict[str, Any], trainer: Literal[
     if not folder.is_filled():
         raise FolderError(f"{folder.path} holds no run to resume")
     manifest = folder.read()
-    before, now = dict(_leaves(manifest.recipe)), dict(_leaves(recipe))
+    before, now = dict(_leaves(with_full_paths(manifest.recipe))), dict(_leaves(with_full_paths(recipe)))
     for path in sorted(before.keys() | now.keys()):
-        if path not in _MAY_CHANGE and before.get(path) != now.get(path):
+        may_change = any(path[: len(free)] == free for free in _MAY_CHANGE)
+        if not may_change and not _is_same(before.get(path), now.get(path)):
             was, is_now = before.get(path, "not set"), now.get(path, "not set")
             raise FolderError(
                 f"{folder.path} was made by another recipe: {'.'.join(path)} was {was}, and is {is_now} now; "
                 "resume with its own recipe.yaml, or name another --out"
             )
-    saved = folder.checkpoints / "_actor" if trainer == "grpo" else folder.checkpoints
-    if not (saved / "latest").is_file():
-        raise FolderError(f"{folder.path} has no checkpoint yet to resume from: start anew with --overwrite")
+    folder.check_checkpoint(trainer)
     return manifest
 
 
@@ -171,6 +223,20 @@ def check_digest(folder: RunFolder, manifest: Manifest, digest: str) -> None:
     """Raise FolderError where the server's spec is not the one that the run was made with."""
     if manifest.digest != digest:
         raise FolderError(f"{folder.path} was rewarded by {manifest.digest}, and the server's spec is {digest} now")
+
+
+def _first_line(latest: Path) -> str:
+    """What DeepSpeed's file `latest` says."""
+    try:
+        return latest.read_text(errors="replace").strip()
+    except OSError as error:
+        raise FolderError(f"{latest}: {error.strerror}") from None
+
+
+def _is_same(before: object, now: object) -> bool:
+    """Whether two values are one, or two spellings of a path."""
+    are_paths = isinstance(before, str) and isinstance(now, str) and os.path.isabs(before) and os.path.isabs(now)
+    return before == now or (are_paths and os.path.realpath(str(before)) == os.path.realpath(str(now)))
 
 
 def _leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:

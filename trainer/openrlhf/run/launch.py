@@ -1,5 +1,6 @@
 """Runs a recipe's command for a person who watches: a line on every step, and one clear sentence if it fails."""
 
+import subprocess
 from collections.abc import Mapping
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from trainer.openrlhf.run.folder import RunFolder
 from trainer.openrlhf.run.history import History
 from trainer.openrlhf.run.log_lines import StepMetrics
 from trainer.openrlhf.run.process import TrainingError, run_training
+from trainer.openrlhf.run.signals import Interrupted, stopping_signals
 
 _SHOWN: Mapping[str, str] = {
     "reward": "reward",
@@ -26,44 +28,72 @@ _SHOWN: Mapping[str, str] = {
 
 _MOST_LINES = 100
 """Where there is no bar, as in the log of a cluster."""
+_STOP_SECONDS = 60.0
 
 
-def launch(command: Command, folder: RunFolder, *, steps: int, stall_minutes: float) -> int:
+def launch(command: Command, folder: RunFolder, lock: int, *, steps: int, resumed: bool, stall_minutes: float) -> int:
     """Run the command to its end; the exit status for the shell: 0, or 1 where it failed or was interrupted.
 
-    Shows a bar over `steps`, and where standard error is no terminal up to 100 lines.
+    Shows a bar over `steps`, and where standard error is no terminal up to 100 lines. The trainer inherits the `lock`
+    on its folder. A Ray job is stopped when the run is.
     """
     console = Console(stderr=True)
+    try:
+        with stopping_signals():
+            done = _run(command, folder, lock, steps, stall_minutes, console)
+            _check_outcome(folder, done, resumed)
+    except TrainingError as error:
+        _stop(command)
+        console.print(f"[red]stopped:[/] {printable(str(error))}", soft_wrap=True, highlight=False)
+        return 1
+    except Interrupted as signal:
+        _stop(command)
+        where = f"--resume goes on from the last checkpoint in {printable(str(folder.path))}"
+        console.print(f"[yellow]interrupted by {signal}:[/] {where}", soft_wrap=True, highlight=False)
+        return 1
+    if not resumed and done < steps:
+        console.print(f"[yellow]note:[/] {done} of {steps} steps were done", highlight=False)
+    return 0
+
+
+def _run(command: Command, folder: RunFolder, lock: int, steps: int, stall_minutes: float, console: Console) -> int:
+    """Run it, and show its steps; returns how many there were."""
     between_lines = -(-steps // _MOST_LINES)
     times = (TimeElapsedColumn(), TimeRemainingColumn())
     columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), *times)
-    try:
-        with Progress(*columns, console=console, transient=True) as progress:
-            task = progress.add_task("starting", total=steps)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("starting", total=steps)
 
-            def show(step: StepMetrics) -> None:
-                progress.update(task, completed=step.step, description=_glance(step.metrics))
-                if not console.is_terminal and step.step % between_lines == 0:
-                    line = f"step {step.step} of {steps}  {_glance(step.metrics)}"
-                    console.print(line, highlight=False, soft_wrap=True)
+        def show(step: StepMetrics) -> None:
+            progress.update(task, completed=step.step, description=_glance(step.metrics))
+            if not console.is_terminal and step.step % between_lines == 0:
+                line = f"step {step.step} of {steps}  {_glance(step.metrics)}"
+                console.print(line, highlight=False, soft_wrap=True)
 
-            run_training(
-                command.argv,
-                command.environment,
-                folder.log,
-                History(folder.history),
-                stall_seconds=60 * stall_minutes,
-                sft_steps_done=folder.steps_saved(),
-                on_step=show,
-            )
-    except TrainingError as error:
-        console.print(f"[red]stopped:[/] {printable(str(error))}", soft_wrap=True, highlight=False)
-        return 1
-    except KeyboardInterrupt:
-        where = printable(str(folder.path))
-        console.print(f"[yellow]interrupted:[/] --resume goes on from the last checkpoint in {where}", soft_wrap=True)
-        return 1
-    return 0
+        return run_training(
+            command.argv,
+            command.environment,
+            folder.log,
+            History(folder.history),
+            stall_seconds=60 * stall_minutes,
+            sft_steps_done=folder.steps_saved(),
+            descriptors=[lock],
+            on_step=show,
+        )
+
+
+def _check_outcome(folder: RunFolder, done: int, resumed: bool) -> None:
+    """Raise TrainingError for a run that ended well by its own account, but trained nothing or kept nothing of it."""
+    if not done and not resumed:
+        raise TrainingError(f"OpenRLHF ended without a single step; see {folder.log}")
+    if not any(folder.model.glob("*.safetensors")) and not any(folder.model.glob("*.bin")):
+        raise TrainingError(f"OpenRLHF ended without an error, and without a model in {folder.model}; see {folder.log}")
+
+
+def _stop(command: Command) -> None:
+    """End the job on the cluster, which goes on without its client."""
+    if command.stop:
+        subprocess.run(command.stop, timeout=_STOP_SECONDS, check=False, stdout=subprocess.DEVNULL)
 
 
 def _glance(metrics: Mapping[str, float]) -> str:

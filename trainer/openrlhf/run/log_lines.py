@@ -4,10 +4,15 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_GRPO_STEP = re.compile(r"Global step (\d+): \{(.*)\}")
-_GRPO_METRIC = re.compile(r"'([^']+)': ([^,'}]+)")
-_SFT_STEP = re.compile(r"Train step of epoch (\d+):.*?(\d+)/\d+ \[.*?, (gpt_loss=.*)\]")
+_CONTROLS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_RAY = r"\(\w+ pid=\d+(?:, ip=[^)]*)?\) "
+"""What Ray puts before a line of an actor's."""
+_LOGGED = rf"(?:{_RAY})?INFO \d\d-\d\d \d\d:\d\d:\d\d ppo_trainer(?:_async)?\.py:\d+\] "
+# From its start to its end: OpenRLHF also logs samples, and a page or a model may write whatever it likes.
+_GRPO_STEP = re.compile(_LOGGED + r"(?:✨ )?Global step (\d+): \{(.+)\}")
+_SAMPLE = re.compile(_LOGGED + "Sample: ")
+_GRPO_METRIC = re.compile(r"'([^']+)': (?:tensor\()?([^,'})]+)")
+_SFT_STEP = re.compile(r"Train step of epoch (\d+):[^\[]*?(\d+)/\d+ \[[^\]]*?, (gpt_loss=[^\]]*)\]\s*")
 _SFT_METRIC = re.compile(r"(\w+)=([^,\]]+)")
 
 
@@ -34,10 +39,10 @@ class StepReader:
 
     def read(self, line: str) -> Iterator[StepMetrics]:
         """The steps that are known to be over by this line: none, or one."""
-        plain = _COLOURS.sub("", line)
-        if (found := _GRPO_STEP.search(plain)) is not None:
+        plain = _CONTROLS.sub("", line)
+        if (found := _GRPO_STEP.fullmatch(plain)) is not None:
             yield StepMetrics(int(found[1]), _numbers(_GRPO_METRIC.findall(found[2])))
-        elif (found := _SFT_STEP.search(plain)) is not None:
+        elif (found := _SFT_STEP.fullmatch(plain)) is not None:
             place = (found[1], found[2])
             if place != self._sft_place:
                 yield from self.rest()
@@ -50,6 +55,11 @@ class StepReader:
             self._sft_step += 1
             yield StepMetrics(self._sft_step, self._sft_metrics)
             self._sft_metrics = {}
+
+
+def is_sample(line: str) -> bool:
+    """Whether OpenRLHF shows here what a model wrote."""
+    return _SAMPLE.match(_CONTROLS.sub("", line)) is not None
 
 
 def _numbers(pairs: list[tuple[str, str]]) -> dict[str, float]:

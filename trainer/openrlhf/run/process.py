@@ -1,5 +1,6 @@
 """Runs OpenRLHF, and watches it: its output is kept, its steps are told, and a run that cannot end well is ended."""
 
+import ctypes
 import os
 import re
 import selectors
@@ -7,23 +8,29 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import isfinite
 from pathlib import Path
 from typing import IO
 
 from trainer.openrlhf.run.history import History
-from trainer.openrlhf.run.log_lines import StepMetrics, StepReader
+from trainer.openrlhf.run.log_lines import StepMetrics, StepReader, is_sample
 
 _GRACE_SECONDS = 30.0
 """How long a trainer may take to end when it is told to."""
+_DRAIN_SECONDS = 5.0
+"""How long its processes may print on after it has ended."""
 _LOOK_SECONDS = 1.0
+_LONGEST_LINE = 2**20
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _ERROR = re.compile(
     r"(?:^|\s|\.)(?P<name>\w*(?:Error|Exception|Refused|Unavailable|Mismatch|BadAnswer)): (?P<reason>.+)"
 )
 _OUR_ERRORS = ("RewardError", "RewardUnavailable", "RewardRefused", "SpecMismatch", "BadAnswer")
 """Of `reward_server.client`, as the agent executor raises them."""
+_DIE_WITH_PARENT = 1
+"""Linux's PR_SET_PDEATHSIG."""
+_libc = ctypes.CDLL(None)
 
 
 class TrainingError(Exception):
@@ -38,28 +45,36 @@ def run_training(
     *,
     stall_seconds: float,
     sft_steps_done: int = 0,
+    descriptors: Sequence[int] = (),
     on_step: Callable[[StepMetrics], None] = lambda _: None,
-) -> None:
-    """Run a command to its end, with `environment` added to this process's; its output goes to the file `log`.
+) -> int:
+    """Run a command to its end, with `environment` added to this process's; returns how many steps it did.
 
-    Raises TrainingError when it fails, prints nothing for `stall_seconds`, or reports a metric that is no finite
-    number: then the weights are lost, and OpenRLHF itself would go on, and exit with 0. Whatever ends it, no process is
-    left.
+    Its output goes to the file `log`, and it inherits the `descriptors`. Raises TrainingError when it fails, prints
+    nothing for `stall_seconds`, or reports a metric that is no finite number: then the weights are lost, and OpenRLHF
+    itself would go on, and exit with 0. Whatever ends it, this process's death included, none of its group is left.
     """
     reader = StepReader(sft_steps_done)
     failure = _LastError()
+    done = 0
 
     def handle(steps: Iterator[StepMetrics]) -> None:
+        nonlocal done
         for step in steps:
             broken = sorted(name for name, value in step.metrics.items() if not isfinite(value))
             if broken:
                 raise TrainingError(
-                    f"step {step.step}: {', '.join(broken)} became no finite number; nothing was saved of it"
+                    f"step {step.step}: {', '.join(broken)} became no finite number: the weights are lost, and so are "
+                    "those of any checkpoint since"
                 )
-            history.add(step)
+            try:
+                history.add(step)
+            except ValueError as error:
+                raise TrainingError(str(error)) from None
+            done += 1
             on_step(step)
 
-    with log.open("ab") as kept, _process(argv, environment) as process:
+    with log.open("ab") as kept, _process(argv, environment, descriptors) as process:
         assert process.stdout is not None
         for line in _output(process, process.stdout, kept, stall_seconds):
             failure.read(line)
@@ -68,6 +83,7 @@ def run_training(
         status = process.wait()
     if status:
         raise TrainingError(f"OpenRLHF ended with status {status}: {failure.text or f'see the end of {log}'}")
+    return done
 
 
 class _LastError:
@@ -79,7 +95,7 @@ class _LastError:
 
     def read(self, line: str) -> None:
         """Look for an error in a line of output."""
-        found = _ERROR.search(line)
+        found = None if is_sample(line) else _ERROR.search(line)
         if found is None:
             return
         ours = found["name"] in _OUR_ERRORS
@@ -88,15 +104,20 @@ class _LastError:
 
 
 @contextmanager
-def _process(argv: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _process(
+    argv: Sequence[str], environment: Mapping[str, str], descriptors: Sequence[int]
+) -> Iterator[subprocess.Popen[bytes]]:
     """The command in a process group of its own, which is gone at the end."""
     with subprocess.Popen(
         argv,
-        env={**os.environ, **environment, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        pass_fds=descriptors,
+        # Nobody can clean up after a launcher that was killed with SIGKILL, but the kernel.
+        preexec_fn=lambda: _libc.prctl(_DIE_WITH_PARENT, signal.SIGTERM),
     ) as process:
         try:
             yield process
@@ -105,14 +126,18 @@ def _process(argv: Sequence[str], environment: Mapping[str, str]) -> Iterator[su
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    for sign, patience in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, None)):
-        if process.poll() is not None:
-            return
-        os.killpg(process.pid, sign)
-        try:
-            process.wait(patience)
-        except subprocess.TimeoutExpired:
-            continue
+    """End the whole group, the leader dead or not: Ray's processes are in it."""
+    for sign, patience in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, _GRACE_SECONDS)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            process.poll()
+            try:
+                os.killpg(process.pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.05)
 
 
 def _output(process: subprocess.Popen[bytes], pipe: IO[bytes], kept: IO[bytes], stall_seconds: float) -> Iterator[str]:
@@ -120,11 +145,17 @@ def _output(process: subprocess.Popen[bytes], pipe: IO[bytes], kept: IO[bytes], 
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
         rest, heard = b"", time.monotonic()
+        ended: float | None = None
         while True:
-            if not selector.select(_LOOK_SECONDS):
-                if process.poll() is not None:
-                    break  # a process that it left behind holds the pipe
-                if time.monotonic() - heard > stall_seconds:
+            there = bool(selector.select(_LOOK_SECONDS))
+            now = time.monotonic()
+            if process.poll() is not None:
+                ended = ended or now
+                # A process that it left behind may hold the pipe, and print for ever.
+                if not there or now - ended > _DRAIN_SECONDS:
+                    break
+            if not there:
+                if now - heard > stall_seconds:
                     raise TrainingError(
                         f"OpenRLHF printed nothing for {stall_seconds / 60:g} minutes and was stopped; "
                         "a rollout engine that died leaves it waiting for ever"
@@ -133,10 +164,12 @@ def _output(process: subprocess.Popen[bytes], pipe: IO[bytes], kept: IO[bytes], 
             data = os.read(pipe.fileno(), 65_536)
             if not data:
                 break
-            heard = time.monotonic()
+            heard = now
             kept.write(data)
             kept.flush()
             *lines, rest = _LINE_ENDS.split(rest + data)
             yield from (line.decode(errors="replace") for line in lines)
+            if len(rest) > _LONGEST_LINE:
+                rest = b""  # no line of interest is so long
         if rest:
             yield rest.decode(errors="replace")

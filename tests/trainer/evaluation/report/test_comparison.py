@@ -1,35 +1,8 @@
 import pytest
 
-from tests.trainer.evaluation.report.sample import an_evaluation, some_runs
-from trainer.evaluation.report.comparison import comparison_cautions, comparison_facts, comparison_section
-from trainer.evaluation.report.parts import Plot, Points
-from trainer.evaluation.result import Runs
-
-
-def in_words(runs: Runs) -> list[str]:
-    (block,) = comparison_cautions(runs)
-    assert isinstance(block, Points)
-    return ["".join(item) for item in block.items]
-
-
-def test_what_every_run_warns_of_is_said_once() -> None:
-    shared, own = "Labels are few.", "2 lines could not be scored."
-    runs = [
-        an_evaluation(file=f"{name}.jsonl", warnings=[shared, *([own] if name == "b" else [])], rivals=[])
-        for name in "abc"
-    ]
-    compared = some_runs().model_copy(update={"runs": runs})
-    assert in_words(compared) == [f"Every run: {shared}", f"b.jsonl: {own}"]
-
-
-def test_the_baselines_that_a_run_does_not_beat_are_named_once_each() -> None:
-    sample = an_evaluation()
-    runs = [sample.model_copy(update={"file": "a"}), sample.model_copy(update={"file": "b", "rivals": []})]
-    compared = Runs(runs=runs, comparisons=some_runs().comparisons[:1])
-    assert in_words(compared)[-1] == (
-        "a: Not clearly beaten, on one headline figure or more: always_terminate, always_click, "
-        "always_type_and_submit, random, copy_last_action."
-    )
+from tests.trainer.evaluation.report.sample import some_runs
+from trainer.evaluation.report.comparison import comparison_facts, comparison_section, comparison_verdict
+from trainer.evaluation.report.parts import Plot
 
 
 @pytest.mark.parametrize(
@@ -58,3 +31,13 @@ def test_the_reference_is_named_first() -> None:
         ("Run", "runs/binary/test.jsonl"),
     ]
     assert facts[3] == ("Rollouts in each", "1,879")
+
+
+@pytest.mark.parametrize(("runs", "end"), [(5, ")."), (6, "); 1 more run below."), (12, "); 7 more runs below.")])
+def test_the_verdict_names_four_runs_by_short_names(runs: int, end: str) -> None:
+    verdict = "".join(comparison_verdict(some_runs([f"runs/{index}/test.jsonl" for index in range(runs)])))
+    assert verdict.count(" points, ") == 4
+    assert " in 4/test.jsonl (" in verdict
+    assert "runs/" not in verdict
+    assert "5/test.jsonl" not in verdict
+    assert verdict.endswith(end)

@@ -240,7 +240,7 @@ def test_without_intervals_the_reason_is_given() -> None:
 def test_a_comparison_comes_first_and_its_runs_are_folded() -> None:
     root = page(some_runs)
     assert words(root.find(".//h1")) == "Comparison of 3 runs"
-    assert "runs/grpo/test.jsonl (+11.0 points, 8.1 to 13.9, p = 0.0010)" in words(root.find_class("verdict")[0])
+    assert "in grpo/test.jsonl (+11.0 points, 8.1 to 13.9, p = 0.0010)" in words(root.find_class("verdict")[0])
     differences = table(root, "Run minus reference")
     assert differences[4:8] == ["runs/grpo/test.jsonl", "exact accuracy", "+11.0[8.1, 13.9]", "0.0010"]
     runs = root.find_class("run")

@@ -57,6 +57,8 @@ def test_a_path_that_is_not_there_is_named(name: str) -> None:
 def test_a_model_that_a_recipe_makes_is_told_by_which() -> None:
     with pytest.raises(InputError, match="`shop-r1 sft sft-3b` makes it"):
         check_model("runs/sft-3b/model")
+    with pytest.raises(InputError, match="`shop-r1 sft` makes it"):
+        check_model("runs/sft/model")
 
 
 def test_a_file_is_no_model(tmp_path: Path) -> None:
@@ -92,6 +94,14 @@ def test_a_data_file_must_be_there_and_have_a_name_that_openrlhf_can_read(tmp_pa
     (tmp_path / "folder.jsonl").mkdir()
     with pytest.raises(InputError, match="directory"):
         check_data_path(str(tmp_path / "folder.jsonl"))
+
+
+def test_a_file_and_its_rows_are_told_by_the_key_that_names_them(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^openrlhf\.eval\.dataset: .*gone\.jsonl: No such file"):
+        check_data_path(str(tmp_path / "gone.jsonl"), "openrlhf.eval.dataset")
+    for content in (b"", json.dumps(SFT).encode(), b"[]"):
+        with pytest.raises(InputError, match=r"^openrlhf\.eval\.dataset: "):
+            list(training_rows(io.BytesIO(content), "d.jsonl", "grpo", SPACE, "openrlhf.eval.dataset"))
 
 
 def test_good_rows_come_with_their_lines() -> None:

@@ -85,6 +85,11 @@ def test_rows_that_are_not_trained_on_may_be_long(tokenizer: Any) -> None:
         check_lengths(rows(*chats), tokenizer, Limit(100, "x"), "grpo", "d", most=71)
 
 
+def test_rows_that_are_too_long_are_told_by_the_key_that_names_their_file(tokenizer: Any) -> None:
+    with pytest.raises(InputError, match=r"^openrlhf\.eval\.dataset: 1 of 1"):
+        check_lengths(rows(prompt(300)), tokenizer, Limit(9, "x"), "grpo", "d", most=9, key="openrlhf.eval.dataset")
+
+
 def test_progress_is_told_in_bytes(tokenizer: Any) -> None:
     heard: list[int] = []
     check_lengths(rows(*[prompt(1)] * 130), tokenizer, Limit(99, "x"), "grpo", "d", most=9, advance=heard.append)

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from trainer.openrlhf.checks.machine import check_machine
+from trainer.openrlhf.checks.machine import check_job_is_over, check_machine, problems_of_place
 from trainer.openrlhf.problems import EnvironmentProblem
 from trainer.openrlhf.recipe.command import Where
 from trainer.openrlhf.recipe.flags import Read
 from trainer.openrlhf.recipe.recipe import read_recipe
+from trainer.openrlhf.run.folder import RayJob
 
 
 @pytest.fixture(autouse=True)
@@ -30,10 +31,10 @@ def refusal(name: str, *changes: tuple[str, Any], where: Where | None = None) ->
 
 
 @contextmanager
-def dashboard(body: bytes) -> Iterator[str]:
+def dashboard(body: bytes, path: str = "/api/version") -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/api/version" else 404)
+            self.send_response(200 if self.path == path else 404)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -70,6 +71,11 @@ def test_weights_and_biases_needs_its_key() -> None:
     assert "WANDB_API_KEY" in refusal("grpo", ("wandb", True))
 
 
+def test_the_key_of_a_submitted_run_is_the_cluster_s_own_affair() -> None:
+    recipe = read_recipe("grpo", [("wandb", True), ("server.url", "http://rewards:8080")])
+    assert list(problems_of_place(recipe, Where(ray="http://head:8265"))) == []
+
+
 def test_a_run_on_a_cpu_is_not_submitted() -> None:
     assert "leave --ray out" in refusal("grpo-cpu-smoke", where=Where(ray="http://127.0.0.1:1"))
 
@@ -82,8 +88,8 @@ def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_gpus_that_are_not_there_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     assert "gpus_per_node: 8, and this machine has 4" in refusal("grpo")
 
 
@@ -109,4 +115,33 @@ def test_a_cluster_that_answers_will_do() -> None:
 @pytest.mark.usefixtures("_with_ray")
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "head", "http://[", "ftp://host"])
 def test_a_cluster_that_cannot_be_reached_is_told(url: str) -> None:
-    assert f"--ray: {url} cannot be reached" in refusal("grpo", where=Where(ray=url))
+    rewards = ("server.url", "http://rewards:8080")
+    assert f"--ray: {url} cannot be reached" in refusal("grpo", rewards, where=Where(ray=url))
+
+
+def test_nodes_elsewhere_cannot_reach_a_server_on_this_machine() -> None:
+    assert "server.url: http://127.0.0.1:8080 is this machine" in refusal("grpo", where=Where(ray="http://head:8265"))
+
+
+@pytest.mark.parametrize("status", ["PENDING", "RUNNING"])
+def test_a_job_that_goes_on_has_the_run_s_folder(status: str) -> None:
+    body = json.dumps({"status": status, "submission_id": "run-1"}).encode()
+    with dashboard(body, "/api/jobs/run-1") as url, pytest.raises(EnvironmentProblem) as caught:
+        check_job_is_over(RayJob(address=url, id="run-1"), Where())
+    told = f"the run's Ray job run-1 is still {status} at {url}: wait for it, or end it with "
+    assert str(caught.value) == f"{told}`ray job stop --address {url} run-1`"
+
+
+def test_a_job_is_looked_for_where_its_cluster_is_reached_now() -> None:
+    job = RayJob(address="http://127.0.0.1:1", id="run-1")
+    with dashboard(b'{"status": "RUNNING"}', "/api/jobs/run-1") as url:
+        with pytest.raises(EnvironmentProblem, match="still RUNNING"):
+            check_job_is_over(job, Where(ray=f"{url}/"))
+        check_job_is_over(job, Where())
+
+
+@pytest.mark.parametrize("body", [b'{"status": "STOPPED"}', b'{"status": "FAILED"}', b'{"status": {}}', b"[]", b"gone"])
+def test_a_job_that_is_over_holds_nothing(body: bytes) -> None:
+    with dashboard(body, "/api/jobs/run-1") as url:
+        check_job_is_over(RayJob(address=url, id="run-1"), Where(ray=url))
+        check_job_is_over(RayJob(address=url, id="never-submitted"), Where(ray=url))

@@ -1,6 +1,7 @@
 """Commands: every path whole, the server pinned, and no key where anyone reads it."""
 
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ def test_a_grpo_run_here_is_openrlhf_with_our_agent_and_a_pinned_server(monkeypa
     assert value_of(command.argv, "--actor.adam.lr") == "1e-07"
     assert "--ckpt.load_enable" not in command.argv
     assert command.environment == {
+        "PYTHONUNBUFFERED": "1",
         "SHOP_R1_SERVER_URL": "http://127.0.0.1:8080",
         "SHOP_R1_SPEC": "shop-r1",
         "SHOP_R1_DIGEST": "sha256:ab",
@@ -45,6 +47,16 @@ def test_a_grpo_run_here_is_openrlhf_with_our_agent_and_a_pinned_server(monkeypa
         "SHOP_R1_PATIENCE": "600",
         "SHOP_R1_ROLLOUTS": "/runs/my run/rollouts",
     }
+
+
+def test_the_model_that_the_server_measures_is_pinned_where_it_measures() -> None:
+    pin = ServerPin(PIN.url, PIN.digest, PIN.action_types, "Qwen/Qwen2.5-3B")
+    for certainty, expected in (("server", "Qwen/Qwen2.5-3B"), ("rollout", None)):
+        recipe = read_recipe("grpo", [("server.certainty", certainty)])
+        environment = make_command(recipe, FOLDER, pin).environment
+        assert environment.get("SHOP_R1_CERTAINTY_MODEL") == expected
+    unknown = make_command(read_recipe("grpo", [("server.certainty", "server")]), FOLDER, PIN)
+    assert "SHOP_R1_CERTAINTY_MODEL" not in unknown.environment
 
 
 def test_what_the_environment_says_is_what_the_agent_reads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,10 +109,32 @@ def test_a_ray_cluster_gets_the_environment_without_the_key() -> None:
     command = made("grpo-2-nodes", where=Where(ray="http://head:8265", api_key="hush"))
     assert command.argv[:5] == ["ray", "job", "submit", "--address", "http://head:8265"]
     variables = json.loads(value_of(command.argv, "--runtime-env-json"))["env_vars"]
-    assert variables["SHOP_R1_DIGEST"] == "sha256:ab"
+    assert (variables["SHOP_R1_DIGEST"], variables["PYTHONUNBUFFERED"]) == ("sha256:ab", "1")
     start = command.argv.index("--")
     assert command.argv[start + 1 : start + 4] == ["python", "-m", "openrlhf.cli.train_ppo_ray"]
     assert "hush" not in " ".join([*command.argv, *command.environment.values(), command.shell()])
+
+
+def test_a_job_has_an_id_by_which_it_is_stopped() -> None:
+    first, second = (made("grpo-2-nodes", where=Where(ray="http://head:8265")) for _ in range(2))
+    job = value_of(first.argv, "--submission-id")
+    assert re.fullmatch(r"my-run-[0-9a-f]{8}", job)
+    assert (first.ray_job.address, first.ray_job.id) == ("http://head:8265", job)
+    assert first.stop == ["ray", "job", "stop", "--address", "http://head:8265", job]
+    assert first.argv.index("--submission-id") < first.argv.index("--")
+    assert second.ray_job.id != job
+    assert (made("grpo").ray_job, made("grpo").stop) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("--a/../b", "a-b-"), ("été", "t-"), ("…", "run-"), ("x" * 300, f"{'x' * 64}-")],
+)
+def test_any_run_s_name_makes_an_id_that_ray_takes(name: str, expected: str) -> None:
+    folder, where = RunFolder(Path("/runs") / name.replace("/", " ")), Where(ray="http://head:8265")
+    job = make_command(read_recipe("grpo"), folder, PIN, where).ray_job
+    assert job is not None
+    assert job.id[:-8] == expected
 
 
 def test_the_key_is_passed_on_and_never_shown() -> None:
@@ -122,7 +156,7 @@ def test_openrlhf_s_own_call_has_all_in_its_url() -> None:
     command = made("grpo-no-rationale", ("server.agent", "plain"), ("server.url", "http://host:1/score"))
     url = "http://host:1/score?spec=shop-r1-no-rationale&digest=sha256:ab&run=my+run"
     assert value_of(command.argv, "--reward.remote_url") == url
-    assert command.environment == {}
+    assert command.environment == {"PYTHONUNBUFFERED": "1"}
     assert "--train.agent_func_path" not in command.argv
 
 

@@ -25,6 +25,9 @@ def test_a_tree_is_flattened_in_its_order_and_null_is_left_out() -> None:
         ({"a": float("inf")}, ("a",), "not a finite number"),
         ({"a": [1, float("nan")]}, ("a",), "not a finite number"),
         ({"a": "x\x1b[31m"}, ("a",), "cannot be printed"),
+        ({"a": "-dash"}, ("a",), "begins with a dash"),
+        ({"a": [0.9, "--train.agent_func_path=/evil.py"]}, ("a",), "would be read as a flag"),
+        ({"a": ["-1e-5"]}, ("a",), "would be read as a flag"),
     ],
     ids=str,
 )
@@ -43,7 +46,7 @@ def test_argparse_reads_every_value_back() -> None:
     parser.add_argument("--range", type=float, nargs=2)
     parser.add_argument("--one", type=float)
     parser.add_argument("--text")
-    flags = {"lr": 1e-7, "on": True, "off": False, "range": [-1e-9, 3], "one": -2.5e-6, "text": "-dash"}
+    flags = {"lr": 1e-7, "on": True, "off": False, "range": [-1e-9, 3], "one": -2.5e-6, "text": "-0.5"}
     read = parser.parse_args([argument for flag in to_arguments(flags) for argument in flag])
     assert vars(read) == flags
 

@@ -92,9 +92,9 @@ def test_a_recipe_starts_from_another_and_states_what_differs(tmp_path: Path) ->
 
 
 def test_changes_go_on_top(tmp_path: Path) -> None:
-    recipe = read_recipe("grpo", [("openrlhf.ckpt.save_hf", False), ("server.spec", "binary"), ("stall_minutes", 5)])
+    recipe = read_recipe("grpo", [("openrlhf.ckpt.save_hf", False), ("server.spec", "binary"), ("stall_minutes", 11)])
     assert recipe.server is not None
-    assert (recipe.flags["ckpt.save_hf"], recipe.server.spec, recipe.stall_minutes) == (False, "binary", 5.0)
+    assert (recipe.flags["ckpt.save_hf"], recipe.server.spec, recipe.stall_minutes) == (False, "binary", 11.0)
 
 
 def test_recipes_that_extend_one_another_in_a_circle_are_refused(tmp_path: Path) -> None:
@@ -118,6 +118,20 @@ def test_a_chain_without_end_is_cut(tmp_path: Path) -> None:
         ("extends: grpo\nnodes: true", "mine.yaml: nodes: Input should be a valid integer"),
         ("extends: grpo\nnodes: 0", "mine.yaml: nodes: "),
         ("extends: grpo\nstall_minutes: .inf", "mine.yaml: stall_minutes: "),
+        ("extends: sft\nstall_minutes: 0.5", "mine.yaml: stall_minutes: "),
+        (
+            "extends: grpo\nstall_minutes: 10",
+            "mine.yaml: stall_minutes: 10 minutes are not more than the 600 seconds of server.patience",
+        ),
+        ("extends: grpo\nserver: {patience: 1800}", ": stall_minutes: 30 minutes are not more than the 1800 seconds"),
+        (
+            "extends: grpo\nopenrlhf: {actor: {adam: {betas: [0.9, --x=y]}}}",
+            "mine.yaml: openrlhf.actor.adam.betas: '--x=y'",
+        ),
+        (
+            "extends: grpo\nopenrlhf: {eval: {dataset: --x}}",
+            "mine.yaml: openrlhf.eval.dataset: '--x' begins with a dash",
+        ),
         ("extends: grpo\nactor_gpus_per_node: 9", "mine.yaml: actor_gpus_per_node: 9 of 8 GPUs"),
         ("extends: grpo\nserver: {top_k: 21}", "mine.yaml: server.top_k: "),
         ("extends: grpo\nserver: {agent: plain}", "mine.yaml: server.agent: OpenRLHF's own call carries no"),

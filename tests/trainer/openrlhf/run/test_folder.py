@@ -8,7 +8,7 @@ import pytest
 
 from trainer.openrlhf.problems import FolderError
 from trainer.openrlhf.recipe.recipe import read_recipe
-from trainer.openrlhf.run.folder import Manifest, RunFolder, check_digest, check_new, check_resumable
+from trainer.openrlhf.run.folder import Manifest, RayJob, RunFolder, check_digest, check_new, check_resumable
 
 RECIPE = read_recipe("grpo").as_dict()
 
@@ -23,12 +23,15 @@ def manifest(recipe: dict[str, Any] = RECIPE) -> Manifest:
         digest="sha256:00",
         versions={"shop_r1": "1", "openrlhf": None},
         started="2026-01-01T00:00:00+00:00",
+        inputs={"data": "sha256:00"},
     )
 
 
-def saved(folder: RunFolder) -> None:
-    (folder.checkpoints / "_actor").mkdir(parents=True)
-    (folder.checkpoints / "_actor" / "latest").write_text("global_step50")
+def saved(folder: RunFolder, tag: str = "global_step50", actor: str = "_actor") -> None:
+    place = folder.checkpoints / actor
+    (place / "global_step50").mkdir(parents=True)
+    (place / "global_step50" / "mp_rank_00_model_states.pt").touch()
+    (place / "latest").write_text(tag)
 
 
 def refusal(check: Callable[[], object]) -> str:
@@ -85,6 +88,43 @@ def test_a_run_goes_on_with_its_own_recipe(tmp_path: Path) -> None:
     assert check_resumable(folder, moved, "grpo") == manifest()
 
 
+def test_a_folder_s_other_spellings_are_no_other_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "sft" / "model").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "runs")
+    folder = RunFolder(tmp_path / "runs" / "grpo")
+    folder.write(manifest())
+    saved(folder)
+    for model, data in (
+        (f"{tmp_path}/runs/sft/model", f"{tmp_path}/data/rl.jsonl"),
+        ("./runs/sft/model/", "./data/../data/rl.jsonl"),
+        ("link/sft/model", "data/rl.jsonl"),
+    ):
+        again = {**RECIPE, "model": model, "data": data, "out": str(folder.path)}
+        assert check_resumable(folder, again, "grpo") == manifest()
+    assert check_resumable(folder, {**RECIPE, "out": "where it was moved to"}, "grpo") == manifest()
+    assert "model was" in refusal(lambda: check_resumable(folder, {**RECIPE, "model": "runs/sft-2/model"}, "grpo"))
+    assert "data was" in refusal(lambda: check_resumable(folder, {**RECIPE, "data": "data/rl-2.jsonl"}, "grpo"))
+
+
+def test_what_is_kept_and_logged_may_change(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write(manifest())
+    saved(folder)
+    changes = {"openrlhf.ckpt.save_steps": 5, "openrlhf.ckpt.save_hf": None, "openrlhf.logger.wandb.project": "shop"}
+    other = read_recipe("grpo", changes.items()).as_dict()
+    assert other != RECIPE
+    assert check_resumable(folder, other, "grpo") == manifest()
+
+
+def test_a_job_is_read_back_and_runs_without_one_are_too(tmp_path: Path) -> None:
+    folder, job = RunFolder(tmp_path), RayJob(address="http://head:8265", id="run-1")
+    folder.write(manifest().model_copy(update={"ray_job": job}))
+    assert folder.read().ray_job == job
+    old = manifest().model_dump(exclude={"ray_job"})
+    assert Manifest.model_validate(old).ray_job is None
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -108,6 +148,45 @@ def test_a_run_without_a_checkpoint_cannot_go_on(tmp_path: Path) -> None:
     folder.write(manifest())
     folder.checkpoints.mkdir()
     assert "no checkpoint yet" in refusal(lambda: check_resumable(folder, RECIPE, "grpo"))
+
+
+@pytest.mark.parametrize(
+    "tag", ["global_step49", "", ".", "..", "../_actor/global_step50", "global_step50\x00", "x" * 300]
+)
+def test_a_checkpoint_that_is_not_there_is_named(tag: str, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write(manifest())
+    saved(folder, tag)
+    assert "which is not there" in refusal(lambda: check_resumable(folder, RECIPE, "grpo"))
+
+
+def test_a_checkpoint_without_a_model_in_it_is_none(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write(manifest())
+    saved(folder)
+    (folder.checkpoints / "_actor" / "global_step50" / "mp_rank_00_model_states.pt").unlink()
+    assert "which is not there" in refusal(lambda: check_resumable(folder, RECIPE, "grpo"))
+
+
+def test_deepspeed_s_line_break_belongs_to_no_tag(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    saved(folder, "global_step50\n", actor="")
+    folder.check_checkpoint("sft")
+    assert folder.steps_saved() == 50
+
+
+@pytest.mark.parametrize("tag", ["best_global_step5", "global_step", "global_step-5", "step5", "global_step5x"])
+def test_a_checkpoint_of_sft_that_says_no_step_is_named(tag: str, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    saved(folder, tag, actor="")
+    assert f"names {tag!r}" in refusal(folder.steps_saved)
+    (folder.checkpoints / tag / "mp_rank_00_model_states.pt").parent.mkdir(exist_ok=True)
+    (folder.checkpoints / tag / "mp_rank_00_model_states.pt").touch()
+    assert f"names {tag!r}" in refusal(lambda: folder.check_checkpoint("sft"))
+
+
+def test_a_folder_without_a_checkpoint_has_no_steps(tmp_path: Path) -> None:
+    assert RunFolder(tmp_path).steps_saved() == 0
 
 
 def test_a_run_does_not_go_on_under_another_spec(tmp_path: Path) -> None:

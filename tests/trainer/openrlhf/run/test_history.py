@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import orjson
+import pytest
 
 from trainer.openrlhf.run.history import History
 from trainer.openrlhf.run.log_lines import StepMetrics
@@ -35,3 +36,12 @@ def test_half_a_line_that_a_killed_run_left_is_dropped(tmp_path: Path) -> None:
     path.write_bytes(b'{"step":1,"reward":1.0}\n{"step":2,"rew')
     History(path).add(StepMetrics(2, {"reward": 2.0}))
     assert steps(path) == [(1, 1.0), (2, 2.0)]
+
+
+def test_a_step_out_of_turn_changes_nothing(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.jsonl")
+    for step in (1, 2, 3):
+        history.add(StepMetrics(step, {"reward": float(step)}))
+    with pytest.raises(ValueError, match="step 1 was reported after step 3"):
+        history.add(StepMetrics(1, {}))
+    assert [step for step, _ in steps(tmp_path / "history.jsonl")] == [1, 2, 3]

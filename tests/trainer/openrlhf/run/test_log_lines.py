@@ -2,6 +2,8 @@
 
 from math import isinf, isnan
 
+import pytest
+
 from trainer.openrlhf.run.log_lines import StepMetrics, StepReader
 
 RAY = "\x1b[36m(PPOTrainer pid=14057)\x1b[0m INFO 11-21 11:02:26 ppo_trainer.py:551] ✨ "
@@ -31,6 +33,33 @@ def test_a_metric_that_is_no_number_is_kept_as_what_it_is() -> None:
     assert isnan(step.metrics["policy_loss"])
     assert isinf(step.metrics["kl"])
     assert step.metrics["reward"] == 1.0
+
+
+def test_the_async_trainer_prints_its_steps_in_another_way() -> None:
+    line = (
+        "(PPOTrainerAsync pid=7, ip=10.0.0.2) INFO 11-21 11:02:26 ppo_trainer_async.py:244] Global step 2: {'kl': 0.5}"
+    )
+    assert read(line) == [(2, {"kl": 0.5})]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Global step 1: {'reward': 1.0}",
+        RAY.replace("✨ ", "Sample: ['") + "✨ Global step 1: {'reward': nan}', 0.5]",
+        RAY + "Global step 1: {'reward': nan}', 0.5]",
+        RAY + "Global step 1: {}",
+        "a page that says " + BAR.format(0, 2, 1, 2.5),
+    ],
+)
+def test_what_others_wrote_is_no_step(line: str) -> None:
+    assert read(line) == []
+
+
+def test_a_metric_that_openrlhf_forgot_to_take_out_of_its_tensor_is_read() -> None:
+    (step,) = read(RAY + "Global step 1: {'reward': tensor(nan), 'kl': tensor(0.5)}")
+    assert isnan(step.metrics["reward"])
+    assert step.metrics["kl"] == 0.5
 
 
 def test_sft_steps_are_counted_off_its_progress_bar() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,7 +13,9 @@ from trainer.openrlhf.run.history import History
 from trainer.openrlhf.run.log_lines import StepMetrics
 from trainer.openrlhf.run.process import TrainingError, run_training
 
-STEP = "(PPOTrainer) Global step {}: {{'reward': {}, 'policy_loss': {}}}"
+STEP = (
+    "(PPOTrainer pid=7) INFO 11-21 11:02:26 ppo_trainer.py:551] ✨ Global step {}: {{'reward': {}, 'policy_loss': {}}}"
+)
 
 
 def run(tmp_path: Path, program: str, *, stall_seconds: float = 60, **environment: str) -> list[StepMetrics]:
@@ -104,6 +107,85 @@ def test_a_trainer_that_does_not_listen_to_sigterm_is_killed(tmp_path: Path, mon
     )
     with pytest.raises(TrainingError, match="no finite number"):
         run(tmp_path, program)
+
+
+def still_runs(pid: int) -> bool:
+    state = Path(f"/proc/{pid}/stat")
+    return state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_what_the_trainers_group_left_behind_is_ended_though_its_leader_is_gone(tmp_path: Path) -> None:
+    child = "import time; time.sleep(600)"
+    program = (
+        f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {child!r}]);"
+        "print(child.pid, flush=True); raise SystemExit(3)"
+    )
+    with pytest.raises(TrainingError, match="status 3"):
+        run(tmp_path, program)
+    assert not still_runs(int((tmp_path / "log.txt").read_text().split()[0]))
+
+
+def test_a_process_that_prints_on_after_the_trainer_does_not_hold_the_launcher_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.openrlhf.run.process._DRAIN_SECONDS", 0.5)
+    child = "import time\nwhile True: print('still here', flush=True); time.sleep(0.1)"
+    program = (
+        f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True);"
+        "print('child', child.pid, flush=True)"
+    )
+    run(tmp_path, program)
+    pid = int((tmp_path / "log.txt").read_text().split("child ")[1].split()[0])
+    assert still_runs(pid)
+    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_launcher_that_is_killed_takes_the_trainer_with_it(tmp_path: Path, sign: signal.Signals) -> None:
+    trainer = "import time, os; print(os.getpid(), flush=True); time.sleep(600)"
+    launcher = (
+        "import sys; from pathlib import Path; from trainer.openrlhf.run.history import History\n"
+        "from trainer.openrlhf.run.process import run_training\n"
+        "from trainer.openrlhf.run.signals import stopping_signals\n"
+        "folder = Path(sys.argv[1])\n"
+        "with stopping_signals():\n"
+        f"    argv, history = [sys.executable, '-c', {trainer!r}], History(folder / 'h')\n"
+        "    run_training(argv, {}, folder / 'log.txt', history, stall_seconds=60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", launcher, str(tmp_path)], stderr=subprocess.DEVNULL)
+    log = tmp_path / "log.txt"
+    while not log.exists() or not log.read_text().endswith("\n"):
+        time.sleep(0.05)
+    process.send_signal(sign)
+    process.wait()
+    pid = int(log.read_text())
+    for _ in range(200):
+        if not still_runs(pid):
+            return
+        time.sleep(0.05)
+    pytest.fail("the trainer goes on without its launcher")
+
+
+def test_what_a_page_or_a_model_wrote_is_no_step_and_no_error(tmp_path: Path) -> None:
+    sample = '(PPOTrainer pid=7) INFO 11-21 11:02:26 ppo_trainer.py:224] Sample: ["{}", 0.5]'
+    written = [
+        sample.format(text) for text in (STEP.format(9, 0.5, "nan"), "ValueError: made up", STEP.format(1, 1, 1))
+    ]
+    program = f"for line in {written!r}: print(line)\nprint({STEP.format(1, 0.5, 0.1)!r})\nraise SystemExit(2)"
+    with pytest.raises(TrainingError, match="ended with status 2: see the end of"):
+        run(tmp_path, program)
+    assert (tmp_path / "history.jsonl").read_text() == '{"step":1,"reward":0.5,"policy_loss":0.1}\n'
+
+
+def test_output_without_an_end_of_line_is_kept_and_does_not_grow_in_memory(tmp_path: Path) -> None:
+    run(tmp_path, "import sys; [sys.stdout.write('x' * 2**20) for _ in range(24)]")
+    assert (tmp_path / "log.txt").stat().st_size == 24 * 2**20
+
+
+def test_how_many_steps_were_done_is_told(tmp_path: Path) -> None:
+    program = f"print({STEP.format(1, 0.5, 0.1)!r}); print({STEP.format(2, 0.5, 0.1)!r})"
+    argv = [sys.executable, "-c", program]
+    assert run_training(argv, {}, tmp_path / "log", History(tmp_path / "h"), stall_seconds=60) == 2
 
 
 def test_a_process_that_outlives_the_trainer_does_not_hold_the_launcher_up(tmp_path: Path) -> None:

@@ -118,13 +118,12 @@ def draw_curves(runs: Sequence[str], groups: Sequence[CurveGroup], width: int) -
     figure = sheet(width, top)
     for run, (text, left, row) in enumerate(legend):
         _sample(figure, run, text, left, row)
-    across = _across([curve for group in groups for each in group.panels for curve in each.curves])
     for group, grid, ticks in zip(groups, grids, scales, strict=True):
         if title:
             head = panel(figure, (0, grid.top - _TITLE, width, _TITLE), (0, 1), (0, 1))
             write(head, (0, 1), group.title, offset=(0, 6), colour=MUTED, size=TEXT + 1, bold=True)
         for index, (each, scale) in enumerate(zip(group.panels, ticks, strict=True)):
-            _draw_panel(figure, grid, index, each, scale, across)
+            _draw_panel(figure, grid, index, each, scale)
     return figure
 
 
@@ -163,14 +162,8 @@ def _grid(top: float, width: float, scales: Sequence[_Scale]) -> _Grid:
     return _Grid(top, gutter, wide, abreast, lines)
 
 
-def _draw_panel(
-    figure: Figure,
-    grid: _Grid,
-    index: int,
-    each: CurvePanel,
-    scale: _Scale,
-    across: tuple[float, float],
-) -> None:
+def _draw_panel(figure: Figure, grid: _Grid, index: int, each: CurvePanel, scale: _Scale) -> None:
+    across = _across(each.curves)
     line, place = divmod(index, grid.abreast)
     left, top = place * (grid.wide + _GAP), grid.top + line * (_HEAD + _HIGH + _FOOT) + _HEAD
     box = (left + grid.gutter, top, grid.wide - grid.gutter - _INSET, _HIGH)
@@ -236,6 +229,7 @@ def _thinned(points: int, axes: Axes, pixels: float) -> NDArray[np.int64]:
 
 
 def _across(curves: Sequence[RunCurve]) -> tuple[float, float]:
+    """The first and the last step of a panel's own curves: SFT has many more than GRPO."""
     first = float(min(curve.steps[0] for curve in curves))
     last = float(max(curve.steps[-1] for curve in curves))
     return (first, last) if first < last else (first - 1, last + 1)

@@ -105,6 +105,16 @@ def test_runs_share_their_panels_and_steps_and_differ_in_colour_and_in_style() -
     ]
 
 
+def test_the_steps_of_a_panel_reach_as_far_as_the_runs_in_it() -> None:
+    figure = drawn(
+        CurvePanel("reward", [curve([1.0] * 40), curve([2.0] * 30, 1)]),
+        CurvePanel("gpt_loss", [curve([3.0] * 843, 2)]),
+        runs=("grpo", "short", "sft"),
+    )
+    assert titled(figure, "reward").get_xlim() == (1, 40)
+    assert titled(figure, "gpt_loss").get_xlim() == (1, 843)
+
+
 def test_colours_of_runs_stand_out_from_paper() -> None:
     def luminance(colour: str) -> float:
         parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]

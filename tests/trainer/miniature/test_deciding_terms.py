@@ -5,7 +5,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from trainer.miniature.groups import deciding_terms
+from trainer.miniature.deciding_terms import deciding_terms
 
 
 def line(group: str, **terms: float) -> bytes:

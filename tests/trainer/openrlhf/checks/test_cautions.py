@@ -1,0 +1,32 @@
+"""What a person should know of flags that OpenRLHF rightly takes."""
+
+import pytest
+
+from trainer.openrlhf.checks.cautions import cautions
+from trainer.openrlhf.recipe.flags import Read
+from trainer.openrlhf.recipe.recipe import read_recipe, recipe_names
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("reward.stop_properly_penalty_coef", 0.0),
+        ("reward.overlong_buffer_len", 64.0),
+        ("reward.normalize_enable", True),
+    ],
+)
+def test_a_flag_that_changes_rewards_is_told(flag: str, value: object) -> None:
+    (told,) = cautions(Read({flag: value}))
+    assert told.startswith(f"openrlhf.{flag} changes rewards after they were scored: rollouts/*.jsonl")
+
+
+def test_groups_that_are_dropped_are_told() -> None:
+    (told,) = cautions(Read({"algo.dynamic_filtering_enable": True}))
+    assert "fewer steps than planned" in told
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_of_a_shipped_recipe_there_is_nothing_to_tell(name: str) -> None:
+    assert cautions(Read(read_recipe(name).flags)) == []
+    off = {"reward.stop_properly_penalty_coef": None, "reward.overlong_buffer_len": None}
+    assert cautions(Read({**off, "reward.normalize_enable": False, "algo.dynamic_filtering_enable": False})) == []

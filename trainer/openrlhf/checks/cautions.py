@@ -1,0 +1,23 @@
+"""Flags that OpenRLHF is right to take, but that change what a person reads in the run's files."""
+
+from trainer.openrlhf.recipe.flags import Read
+
+
+def cautions(flags: Read) -> list[str]:
+    """What to tell before a run, a sentence each. `flags` are OpenRLHF's."""
+    changing = {
+        "reward.stop_properly_penalty_coef": flags.flags.get("reward.stop_properly_penalty_coef") is not None,
+        "reward.overlong_buffer_len": flags.flags.get("reward.overlong_buffer_len") is not None,
+        "reward.normalize_enable": flags.is_on("reward.normalize_enable"),
+    }
+    told = [
+        f"openrlhf.{name} changes rewards after they were scored: rollouts/*.jsonl hold others than are trained on"
+        for name, is_set in changing.items()
+        if is_set
+    ]
+    if flags.is_on("algo.dynamic_filtering_enable"):
+        told.append(
+            "openrlhf.algo.dynamic_filtering_enable drops groups: rollouts/*.jsonl hold more than is trained on, and "
+            "there may be fewer steps than planned"
+        )
+    return told
