@@ -21,7 +21,7 @@ report: .venv/.data  ## Evaluate the best policy on the built-in storefront and 
 
 test: .venv/.dev  ## Run the tests and measure their coverage.
 	@$(BIN)/coverage erase
-	@$(BIN)/pytest --cov --cov-report=
+	@$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=
 	@$(BIN)/coverage report --skip-covered
 	@$(BIN)/coverage report --include='reward_server/reward/*' --fail-under=100 >/dev/null \
 	  || { echo 'reward_server/reward is not covered to 100 %'; exit 1; }

@@ -45,8 +45,11 @@ def study(road: Road, commands: Commands, url: str) -> list[Path]:
     models = [option for run in runs for option in ("--model", run / "model")]
     rows = ("--data", road.test, "--limit", str(road.rows_measured), "--max-new-tokens", "80")
     engine = ("--engine", "transformers", "--generated", road.out / "generated")
+    sampled = ("--temperature", "1", "--samples", str(road.samples))
     for spec in SPECS:
         under = ("--spec", spec, "--json", road.out / f"study-{spec}.json")
         reference = ("--model", road.sft_model)
-        commands.run(f"figures under {spec}", "shop-r1", "evaluate", *reference, *models, *rows, *engine, *under)
+        commands.run(
+            f"figures under {spec}", "shop-r1", "evaluate", *reference, *models, *rows, *sampled, *engine, *under
+        )
     return runs
