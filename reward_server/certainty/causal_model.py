@@ -47,7 +47,7 @@ class CausalModel:
 
     def __init__(self, model: str | Path, revision: str | None) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model = _load(model, revision).to(self.device).eval()  # type: ignore[arg-type]
+        self._model = _load(model, revision).to(self.device).eval()
         self._probe()
         config = self._model.config.get_text_config()
         self.vocab_size: int = self._model.get_input_embeddings().weight.shape[0]
@@ -101,7 +101,7 @@ class CausalModel:
 
 
 def _load(model: str | Path, revision: str | None) -> PreTrainedModel:
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()
     answer: Any = AutoModelForCausalLM.from_pretrained(
         model,
         revision=revision or "main",

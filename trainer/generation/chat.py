@@ -23,7 +23,7 @@ class Chat:
 
     def __init__(self, model: str) -> None:
         self.model = _location(model)
-        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        logging.set_verbosity_error()
         try:
             self._config = AutoConfig.from_pretrained(self.model)
             self.tokenizer: Any = AutoTokenizer.from_pretrained(self.model)

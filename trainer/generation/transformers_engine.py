@@ -29,7 +29,7 @@ class TransformersEngine(Engine):
         self._chat = chat
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         dtype = torch.bfloat16 if self._device == "cuda" else torch.float32
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        logging.disable_progress_bar()
         try:
             answer: Any = AutoModelForCausalLM.from_pretrained(chat.model, dtype=dtype, output_loading_info=True)
         except (OSError, ValueError) as error:
@@ -68,7 +68,7 @@ class TransformersEngine(Engine):
         pad = self._chat.tokenizer.pad_token_id
         drawing = {} if sampling.greedy else {"temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
         # The model's own settings, in which any penalty may hide, would fill whatever is left open here.
-        self._model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+        self._model.generation_config = GenerationConfig(
             max_new_tokens=sampling.max_new_tokens,
             do_sample=not sampling.greedy,
             num_return_sequences=sampling.drawn,

@@ -72,7 +72,7 @@ def main(
         measured_steps,
     )
     torch.set_num_threads(threads)
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()
     try:
         if not overwrite:
             refuse_filled(out)

@@ -99,7 +99,7 @@ def greedy_answers(model: Qwen2ForCausalLM, tokenizer: Tokenizer, prompts: Seque
         rows = [encoded[number] for number in numbers]
         ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-1, padding_side="left")
         mask = (ids >= 0).long()
-        written = model.generate(  # type: ignore[misc]
+        written = model.generate(
             input_ids=ids.clamp(min=0), attention_mask=mask, max_new_tokens=_LONGEST_ANSWER, do_sample=False
         )
         for number, answer in zip(numbers, written[:, ids.shape[1] :].tolist(), strict=True):
