@@ -21,24 +21,26 @@ from trainer.miniature.verdict import Claim, verdict
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_show_locals=False)
 
 OutArgument = Annotated[Path, typer.Argument(help="The folder for everything that comes of it.", show_default=False)]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Start anew where an earlier one has been.")]
 _SERVER = {"REWARD_SPEC": "shop-r1", "REWARD_CERTAINTY": "rollout"}
 
 
 @app.command("road", epilog="Example: `python -m trainer.miniature road out/road`")
-def the_road(out: OutArgument) -> None:
+def the_road(out: OutArgument, overwrite: OverwriteOption = False) -> None:
     """Simulated shoppers, a tiny base model, SFT, GRPO through the reward server, evaluation, report.
 
     SFT and GRPO are those of the installed OpenRLHF, with Ray, DeepSpeed and vLLM. Exit status 1 where a command fails,
     or where the figures do not show what they should.
     """
-    console, road = Console(), Road(out)
+    console, road = Console(), Road(out, overwrite=overwrite)
+    _make(out, overwrite)
     commands, began = Commands(console), time.monotonic()
     with _failing(console):
         make_data(road, commands)
         make_sft_model(road, commands)
         with commands.server(free_port(), out / "server.log", _SERVER) as url:
-            train(road, commands, url, out / "grpo")
-        evaluate(road, commands, out / "grpo")
+            train(road, commands, url, road.grpo_run)
+        evaluate(road, commands)
         claims = verdict(road.accuracy, road.reward)
     console.print(_times(commands, time.monotonic() - began), _claims(claims))
     console.print(f"report: {escape(str(road.report))}", soft_wrap=True)
@@ -49,19 +51,32 @@ def the_road(out: OutArgument) -> None:
 @app.command("study", epilog="Example: `python -m trainer.miniature study out/road`")
 def the_study(
     out: Annotated[Path, typer.Argument(help="The folder that `road` has filled: its SFT model and its data.")],
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Train six more models from the road's SFT model: three rewards, with the group's std divided out and without.
 
     Puts all their curves into `study.png` and `study.html`, and what each comes to into `study-SPEC.json`.
     """
-    console, road = Console(), Road(out)
+    console, road = Console(), Road(out, overwrite=overwrite)
     if not road.sft_model.is_dir():
         raise typer.BadParameter(f"{out} has no SFT model: run `python -m trainer.miniature road {out}` first")
+    _make(road.study, overwrite)
     commands, began = Commands(console), time.monotonic()
     with _failing(console), commands.server(free_port(), out / "server.log", _SERVER) as url:
         runs = study(road, commands, url)
     console.print(_times(commands, time.monotonic() - began), _deciding(runs))
     console.print(f"curves: {escape(str(road.out / 'study.png'))}", soft_wrap=True)
+
+
+def _make(folder: Path, overwrite: bool) -> None:
+    """Make the folder; raises typer.BadParameter where something is in it that may not be written over."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        is_filled = any(folder.iterdir())
+    except OSError as error:
+        raise typer.BadParameter(f"{folder}: {error.strerror}") from None
+    if is_filled and not overwrite:
+        raise typer.BadParameter(f"{folder} is not empty: name another folder, or start anew with --overwrite")
 
 
 @contextmanager

@@ -25,6 +25,8 @@ class Road:
     """More options for `shop-r1 sft cpu-smoke`."""
     grpo: Sequence[str] = ()
     """More options for `shop-r1 grpo cpu-smoke`."""
+    overwrite: bool = False
+    """Whether runs of an earlier road are replaced."""
 
     @property
     def base(self) -> Path:
@@ -40,6 +42,16 @@ class Road:
     def sft_model(self) -> Path:
         """What GRPO starts from."""
         return self.sft_run / "model"
+
+    @property
+    def grpo_run(self) -> Path:
+        """The folder of the GRPO run."""
+        return self.out / "grpo"
+
+    @property
+    def study(self) -> Path:
+        """The folder of the study's runs, which start where this one's GRPO does."""
+        return self.out / "study"
 
     @property
     def prompts(self) -> Path:
@@ -86,21 +98,25 @@ def make_sft_model(road: Road, commands: Commands) -> None:
     sessions = ("--sessions", str(road.base_sessions), "--measured-steps", "50")
     commands.run("base model", "python", "-m", "trainer.tiny_model", road.base, *BASE_STEPS, *sessions)
     where = ("--model", road.base, "--data", road.out / "sft.jsonl", "--out", road.sft_run)
-    commands.run("SFT", "shop-r1", "sft", "cpu-smoke", *where, *road.sft)
+    commands.run("SFT", "shop-r1", "sft", "cpu-smoke", *where, *_anew(road), *road.sft)
 
 
 def train(road: Road, commands: Commands, url: str, run: Path, *options: str) -> None:
     """GRPO from the SFT model, into the folder `run`, scored by the server at `url`."""
     where = ("--model", road.sft_model, "--data", road.prompts, "--out", run, "--server", url)
-    commands.run(f"GRPO: {run.name}", "shop-r1", "grpo", "cpu-smoke", *where, *road.grpo, *options)
+    commands.run(f"GRPO: {run.name}", "shop-r1", "grpo", "cpu-smoke", *where, *_anew(road), *road.grpo, *options)
 
 
-def evaluate(road: Road, commands: Commands, run: Path) -> None:
+def evaluate(road: Road, commands: Commands) -> None:
     """Untrained, SFT and GRPO on the same rows: greedy for accuracy, then sampled for the reward."""
-    models = ("--model", road.sft_model, "--model", run / "model")
+    models = ("--model", road.sft_model, "--model", road.grpo_run / "model")
     rows = ("--data", road.test, "--limit", str(road.rows_measured), "--max-new-tokens", "80")
     engine = ("--engine", "transformers", "--generated", road.out / "generated")
-    outputs = ("--report", road.report, "--history", run, "--json", road.accuracy)
+    outputs = ("--report", road.report, "--history", road.grpo_run, "--json", road.accuracy)
     commands.run("accuracy", "shop-r1", "evaluate", "--model", road.base, *models, *rows, *engine, *outputs)
     sampled = ("--temperature", "1", "--samples", str(road.samples), "--json", road.reward)
     commands.run("reward", "shop-r1", "evaluate", *models, *rows, *engine, *sampled)
+
+
+def _anew(road: Road) -> list[str]:
+    return ["--overwrite"] if road.overwrite else []

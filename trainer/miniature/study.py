@@ -37,7 +37,7 @@ VARIANTS = [Variant(*pair) for pair in product(SPECS, ADVANTAGES)]
 
 def study(road: Road, commands: Commands, url: str) -> list[Path]:
     """Train every variant, and put their curves beside each other; returns the runs' folders."""
-    runs = [road.out / "study" / variant.name for variant in VARIANTS]
+    runs = [road.study / variant.name for variant in VARIANTS]
     for variant, run in zip(VARIANTS, runs, strict=True):
         train(road, commands, url, run, *variant.options)
     outputs = ("--png", road.out / "study.png", "--report", road.out / "study.html", "--json", road.out / "study.json")
