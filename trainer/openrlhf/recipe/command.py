@@ -133,11 +133,11 @@ def make_command(
     flags = arguments(recipe, folder, pin, resume=resume)
     if where.ray is not None:
         job = RayJob(address=where.ray, id=_job_id(folder.name))
-        at = ["--address", job.address]
+        ray, at = [_program("ray"), "job"], ["--address", job.address]
         variables = json.dumps({"env_vars": environment}, ensure_ascii=False)
-        submit = ["ray", "job", "submit", *at, "--submission-id", job.id, "--runtime-env-json", variables, "--"]
+        submit = [*ray, "submit", *at, "--submission-id", job.id, "--runtime-env-json", variables, "--"]
         submitted = _command([submit, ["python", "-m", module], *flags], _UNBUFFERED)
-        return replace(submitted, ray_job=job, stop=["ray", "job", "stop", *at, job.id])
+        return replace(submitted, ray_job=job, stop=[*ray, "stop", *at, job.id])
     if where.api_key is not None and recipe.server is not None and recipe.server.agent == "executor":
         environment[API_KEY] = where.api_key
     if recipe.device == "cpu":
@@ -183,8 +183,7 @@ def _job_id(run: str) -> str:
 
 
 def _torchrun(recipe: Recipe, where: Where) -> list[str]:
-    beside = Path(sys.executable).with_name("torchrun")
-    program = str(beside) if beside.is_file() else "torchrun"
+    program = _program("torchrun")
     processes = ["--nproc-per-node", str(recipe.gpus_per_node)]
     if recipe.nodes == 1:
         return [program, "--standalone", *processes]
@@ -192,6 +191,12 @@ def _torchrun(recipe: Recipe, where: Where) -> list[str]:
     rank = "RANK" if where.node_rank is None else str(where.node_rank)
     nodes = ["--nnodes", str(recipe.nodes), "--node-rank", rank, "--master-addr", host, "--master-port", port]
     return [program, *nodes, *processes]
+
+
+def _program(name: str) -> str:
+    """The one beside this interpreter, whose environment need not be activated; where none is there, PATH's."""
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if beside.is_file() else name
 
 
 def _command(parts: Sequence[Sequence[str]], environment: Mapping[str, str]) -> Command:

@@ -105,9 +105,24 @@ def test_sft_on_two_nodes_says_how_they_meet() -> None:
     assert "HOST" in made("sft", ("nodes", 2)).argv
 
 
+def test_programs_of_an_environment_that_is_not_activated_are_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    on_cluster = Where(ray="http://head:8265")
+    assert made("sft").argv[0] == "torchrun"
+    assert (made("grpo", where=on_cluster).argv[0], made("grpo", where=on_cluster).stop[0]) == ("ray", "ray")
+    for name in ("ray", "torchrun"):
+        (tmp_path / name).touch()
+    ray = str(tmp_path / "ray")
+    assert made("sft").argv[0] == str(tmp_path / "torchrun")
+    assert (made("grpo", where=on_cluster).argv[0], made("grpo", where=on_cluster).stop[0]) == (ray, ray)
+
+
 def test_a_ray_cluster_gets_the_environment_without_the_key() -> None:
     command = made("grpo-2-nodes", where=Where(ray="http://head:8265", api_key="hush"))
-    assert command.argv[:5] == ["ray", "job", "submit", "--address", "http://head:8265"]
+    assert Path(command.argv[0]).name == "ray"
+    assert command.argv[1:5] == ["job", "submit", "--address", "http://head:8265"]
     variables = json.loads(value_of(command.argv, "--runtime-env-json"))["env_vars"]
     assert (variables["SHOP_R1_DIGEST"], variables["PYTHONUNBUFFERED"]) == ("sha256:ab", "1")
     start = command.argv.index("--")
@@ -120,7 +135,8 @@ def test_a_job_has_an_id_by_which_it_is_stopped() -> None:
     job = value_of(first.argv, "--submission-id")
     assert re.fullmatch(r"my-run-[0-9a-f]{8}", job)
     assert (first.ray_job.address, first.ray_job.id) == ("http://head:8265", job)
-    assert first.stop == ["ray", "job", "stop", "--address", "http://head:8265", job]
+    assert Path(first.stop[0]).name == "ray"
+    assert first.stop[1:] == ["job", "stop", "--address", "http://head:8265", job]
     assert first.argv.index("--submission-id") < first.argv.index("--")
     assert second.ray_job.id != job
     assert (made("grpo").ray_job, made("grpo").stop) == (None, [])
