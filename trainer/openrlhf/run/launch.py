@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Mapping
+from shlex import join
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -43,13 +44,13 @@ def launch(command: Command, folder: RunFolder, lock: int, *, steps: int, resume
             done = _run(command, folder, lock, steps, stall_minutes, console)
             _check_outcome(folder, done, resumed)
     except TrainingError as error:
-        _stop(command)
         console.print(f"[red]stopped:[/] {printable(str(error))}", soft_wrap=True, highlight=False)
+        _stop(command, console)
         return 1
     except Interrupted as signal:
-        _stop(command)
         where = f"--resume goes on from the last checkpoint in {printable(str(folder.path))}"
         console.print(f"[yellow]interrupted by {signal}:[/] {where}", soft_wrap=True, highlight=False)
+        _stop(command, console)
         return 1
     if not resumed and done < steps:
         console.print(f"[yellow]note:[/] {done} of {steps} steps were done", highlight=False)
@@ -90,10 +91,15 @@ def _check_outcome(folder: RunFolder, done: int, resumed: bool) -> None:
         raise TrainingError(f"OpenRLHF ended without an error, and without a model in {folder.model}; see {folder.log}")
 
 
-def _stop(command: Command) -> None:
-    """End the job on the cluster, which goes on without its client."""
-    if command.stop:
-        subprocess.run(command.stop, timeout=_STOP_SECONDS, check=False, stdout=subprocess.DEVNULL)
+def _stop(command: Command, console: Console) -> None:
+    """End the job on the cluster, which goes on without its client; where that fails, say how to end it by hand."""
+    if not command.stop:
+        return
+    try:
+        subprocess.run(command.stop, timeout=_STOP_SECONDS, check=True, stdout=subprocess.DEVNULL)
+    except (OSError, subprocess.SubprocessError):
+        by_hand = f"`{printable(join(command.stop))}`"
+        console.print(f"[red]the job may go on:[/] end it with {by_hand}", soft_wrap=True, highlight=False)
 
 
 def _glance(metrics: Mapping[str, float]) -> str:

@@ -1,5 +1,6 @@
 """What a person is told at the end of a run, and what the shell is."""
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -56,6 +57,18 @@ def test_a_job_on_a_cluster_is_stopped_when_its_run_fails(tmp_path: Path) -> Non
     stop = [sys.executable, "-c", "import sys, pathlib; pathlib.Path(sys.argv[1]).touch()", str(tmp_path / "stopped")]
     assert status(tmp_path, "raise SystemExit(1)", stop=stop) == 1
     assert (tmp_path / "stopped").exists()
+
+
+@pytest.mark.parametrize("program", ["import time; time.sleep(600)", "raise SystemExit('no cluster there')", None])
+def test_a_job_that_cannot_be_stopped_is_told_after_the_reason_with_what_to_run(
+    program: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("trainer.openrlhf.run.launch._STOP_SECONDS", 0.5)
+    stop = [sys.executable, "-c", program] if program else [str(tmp_path / "ray"), "job", "stop", "run-1"]
+    assert status(tmp_path, "raise SystemExit(1)", stop=stop) == 1
+    reason, by_hand = capsys.readouterr().err.splitlines()
+    assert reason.startswith("stopped: OpenRLHF ended with status 1")
+    assert by_hand == f"the job may go on: end it with `{shlex.join(stop)}`"
 
 
 def test_a_job_that_ended_by_itself_is_left_alone(tmp_path: Path) -> None:
