@@ -1,9 +1,11 @@
 """Two runs never share a folder."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,21 @@ def test_a_folder_has_one_run_at_a_time(tmp_path: Path) -> None:
     with locked(tmp_path / "run"), pytest.raises(FolderError, match="belongs to a run that still goes on"):
         locked(tmp_path / "run").__enter__()
     with locked(tmp_path / "run"):
+        pass
+
+
+def test_a_lock_that_goes_in_the_moment_it_is_taken_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock, earlier = fcntl.flock, ExitStack()
+    earlier.enter_context(locked(tmp_path / "run"))
+
+    def flock_once_the_earlier_run_is_over(descriptor: int, operation: int) -> None:
+        earlier.close()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr("fcntl.flock", flock_once_the_earlier_run_is_over)
+    with locked(tmp_path / "run"), pytest.raises(FolderError, match="still goes on"), locked(tmp_path / "run"):
         pass
 
 
