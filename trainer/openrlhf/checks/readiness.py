@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from reward_server import __version__
@@ -170,9 +169,9 @@ def read_flags(start: Start) -> tuple[Read, list[str]]:
 
 
 def _files(recipe: Recipe, flags: Read) -> dict[str, str]:
-    """The files of rows that are read, by the recipe's key; OpenRLHF knows no ~ in its own."""
+    """The files of rows that are read, by the recipe's key."""
     evaluated = flags.text("eval.dataset", "")
-    return {"data": recipe.data} | ({"openrlhf.eval.dataset": str(Path(evaluated).absolute())} if evaluated else {})
+    return {"data": recipe.data} | ({"openrlhf.eval.dataset": evaluated} if evaluated else {})
 
 
 def _count_rows(

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from trainer.openrlhf.recipe.flags import to_arguments
 from trainer.openrlhf.recipe.parser import MODULES
-from trainer.openrlhf.recipe.paths import full_path, model_argument
+from trainer.openrlhf.recipe.paths import full_path, model_argument, with_full_paths
 from trainer.openrlhf.recipe.recipe import Recipe, ServerPart
 from trainer.openrlhf.run.folder import RayJob, RunFolder
 
@@ -119,7 +119,7 @@ def arguments(recipe: Recipe, folder: RunFolder, pin: ServerPin | None, *, resum
         given.append(["--logger.wandb.key", "from-WANDB_API_KEY"])
     if resume:
         given.append(["--ckpt.load_enable"])
-    return [*given, *to_arguments(recipe.flags)]
+    return [*given, *to_arguments(with_full_paths(recipe.flags, "openrlhf."))]
 
 
 def make_command(

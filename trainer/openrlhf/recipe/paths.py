@@ -1,5 +1,6 @@
 """Paths as a recipe says them, and as any working folder reads them."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,23 @@ def model_argument(name: str) -> str:
     return str(full_path(name)) if means_a_folder(name) else name
 
 
-def with_full_paths(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe's keys that mean the same in any working folder."""
-    whole = {"model": model_argument, "data": full_path, "out": full_path}
-    return {
-        key: str(whole[key](value)) if key in whole and isinstance(value, str) else value
-        for key, value in recipe.items()
-    }
+_WHOLE: Mapping[str, Callable[[str], object]] = {
+    "model": model_argument,
+    "data": full_path,
+    "out": full_path,
+    "openrlhf.eval.dataset": full_path,
+}
+
+
+def with_full_paths(keys: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """A recipe's keys, such that they mean the same in any working folder.
+
+    With `above`, which ends in a dot, those under one of them, nested or flat.
+    """
+    return {key: _whole(f"{above}{key}", value) for key, value in keys.items()}
+
+
+def _whole(key: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return with_full_paths(value, f"{key}.")
+    return str(_WHOLE[key](value)) if key in _WHOLE and isinstance(value, str) else value

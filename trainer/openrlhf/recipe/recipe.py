@@ -1,7 +1,7 @@
 """Recipes: all that decides a training run, as YAML, validated, with OpenRLHF's own flags inside.
 
 A recipe may start from another (`extends`: a shipped one's name, or a path relative to its own file) and state only
-what differs. Model, data and out are relative to the folder that the command is run in.
+what differs. Model, data, out and openrlhf.eval.dataset are relative to the folder that the command is run in.
 """
 
 from collections.abc import Iterable, Mapping

@@ -49,6 +49,16 @@ def test_a_grpo_run_here_is_openrlhf_with_our_agent_and_a_pinned_server(monkeypa
     }
 
 
+def test_data_to_evaluate_on_is_read_where_the_command_was_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for said, whole in (("data/eval.jsonl", "/data/eval.jsonl"), ("~/eval.jsonl", str(tmp_path / "eval.jsonl"))):
+        for name in ("sft", "grpo"):
+            assert value_of(made(name, ("openrlhf.eval.dataset", said)).argv, "--eval.dataset") == whole
+
+
 def test_the_model_that_the_server_measures_is_pinned_where_it_measures() -> None:
     pin = ServerPin(PIN.url, PIN.digest, PIN.action_types, "Qwen/Qwen2.5-3B")
     for certainty, expected in (("server", "Qwen/Qwen2.5-3B"), ("rollout", None)):

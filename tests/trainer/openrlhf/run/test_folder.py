@@ -107,6 +107,20 @@ def test_a_folder_s_other_spellings_are_no_other_recipe(monkeypatch: pytest.Monk
     assert "data was" in refusal(lambda: check_resumable(folder, {**RECIPE, "data": "data/rl-2.jsonl"}, "grpo"))
 
 
+def test_data_to_evaluate_on_is_the_same_by_any_spelling(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = RunFolder(tmp_path / "run")
+
+    def evaluated_on(file: str) -> dict[str, Any]:
+        return read_recipe("grpo", [("openrlhf.eval.dataset", file)]).as_dict()
+
+    folder.write(manifest(evaluated_on("eval.jsonl")))
+    saved(folder)
+    check_resumable(folder, evaluated_on(str(tmp_path / "eval.jsonl")), "grpo")
+    other = evaluated_on("other.jsonl")
+    assert f"openrlhf.eval.dataset was {tmp_path}/eval.jsonl" in refusal(lambda: check_resumable(folder, other, "grpo"))
+
+
 def test_what_is_kept_and_logged_may_change(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.write(manifest())
