@@ -52,7 +52,8 @@ def run_training(
 
     Its output goes to the file `log`, and it inherits the `descriptors`. Raises TrainingError when it fails, prints
     nothing for `stall_seconds`, or reports a metric that is no finite number: then the weights are lost, and OpenRLHF
-    itself would go on, and exit with 0. Whatever ends it, this process's death included, none of its group is left.
+    itself would go on, and exit with 0. None of its process group is left then, nor at the end; only where this process
+    is killed with SIGKILL is the leader alone told to end, with SIGTERM.
     """
     reader = StepReader(sft_steps_done)
     failure = _LastError()
