@@ -8,15 +8,15 @@ PREDICTS = "predicts_"
 
 _UNKNOWN_TYPE = f"{PREDICTS}unknown_type"
 
-OBJECTIVES = ("reward", "gpt_loss", "loss")
+OBJECTIVES = ("reward", "gpt_loss")
 """What training optimises; the first that a run has."""
 
-_SHARES = {"score", "valid", "type_match", "exact_match", "zero_variance"}
+_SHARES = {"score", "valid", "type_match", "exact_match"}
 _TERMS = ("reward", "term_format", "term_certainty", "term_type", "term_attribute", "term_value")
 _RIGHT = ("score", "valid", "type_match", "exact_match")
 _OPTIMISATION = (
-    *("gpt_loss", "loss", "eval_loss", "policy_loss", "kl", "group_reward_std", "zero_variance", "response_length"),
-    *("certainty_nats", "lr", "actor_lr"),
+    *("gpt_loss", "policy_loss", "kl", "group_reward_std", "response_length", "certainty_nats"),
+    *("grad_norm", "actor_grad_norm", "lr", "actor_lr"),
 )
 
 
@@ -48,7 +48,7 @@ def groups(keys: Iterable[str]) -> list[Group]:
 
 
 def is_share(key: str) -> bool:
-    """Whether a metric is a share of the rollouts or groups, and shown in percent."""
+    """Whether a metric is a share of the rollouts, and shown in percent."""
     return key in _SHARES or key.startswith(PREDICTS)
 
 

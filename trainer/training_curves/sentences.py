@@ -4,7 +4,7 @@ from trainer.training_curves.metrics import OBJECTIVES
 from trainer.training_curves.quantity import quantity
 from trainer.training_curves.result import Change, RunChanges
 
-_NAMES = {"reward": "the optimised reward", "gpt_loss": "the loss", "loss": "the loss"}
+_NAMES = {"reward": "the optimised reward", "gpt_loss": "the loss"}
 
 
 def objective(run: RunChanges) -> str | None:

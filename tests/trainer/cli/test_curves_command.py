@@ -59,9 +59,9 @@ def test_an_sft_run_has_its_loss(tmp_path: Path) -> None:
 
 
 def test_metrics_that_are_not_shown_are_named(tmp_path: Path) -> None:
-    rows = [{"step": 1, "reward": 1, "grad_norm": 2, "entropy": 3}]
+    rows = [{"step": 1, "reward": 1, "entropy": 2, "timing/step": 3}]
     done = run("curves", written(tmp_path / "run", rows))
-    assert "--json has 2 more: entropy, grad_norm." in done.stdout
+    assert "--json has 2 more: entropy, timing/step." in done.stdout
     assert "An interval takes 31 steps" in done.stdout
 
 

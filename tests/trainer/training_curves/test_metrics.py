@@ -4,7 +4,7 @@ from trainer.training_curves.metrics import groups, is_share, title_of
 
 
 def test_metrics_are_grouped_and_those_of_no_group_left_out() -> None:
-    keys = ["kl", "predicts_click", "term_value", "valid", "reward", "term_bonus", "grad_norm", "predicts_unknown_type"]
+    keys = ["kl", "predicts_click", "term_value", "valid", "reward", "term_bonus", "entropy", "predicts_unknown_type"]
     assert {group.name: group.metrics for group in groups(keys)} == {
         "reward": ["reward", "term_value", "term_bonus"],
         "predicted": ["predicts_click", "predicts_unknown_type"],
@@ -22,8 +22,10 @@ def test_metrics_stand_in_the_same_places_in_whatever_order_they_were_logged() -
         ]
 
 
-def test_an_sft_history_has_its_loss_and_learning_rate() -> None:
-    assert [group.metrics for group in groups(["lr", "gpt_loss"])] == [["gpt_loss", "lr"]]
+def test_either_trainer_s_history_has_its_loss_gradient_norm_and_learning_rate() -> None:
+    sft, grpo = ["lr", "gpt_loss", "grad_norm"], ["actor_lr", "policy_loss", "actor_grad_norm"]
+    assert [group.metrics for group in groups(sft)] == [["gpt_loss", "grad_norm", "lr"]]
+    assert [group.metrics for group in groups(grpo)] == [["policy_loss", "actor_grad_norm", "actor_lr"]]
 
 
 def test_metrics_that_nobody_knows_are_shown_where_there_are_no_others() -> None:
@@ -37,7 +39,6 @@ def test_metrics_that_nobody_knows_are_shown_where_there_are_no_others() -> None
         ("valid", True, "valid, %"),
         ("predicts_type_and_submit", True, "type_and_submit, %"),
         ("predicts_", True, "predicts_, %"),
-        ("zero_variance", True, "zero_variance, %"),
     ],
 )
 def test_shares_are_titled_in_percent(key: str, share: bool, title: str) -> None:

@@ -93,7 +93,7 @@ ODD: list[tuple[str, Rows]] = [
     ("constant", [{"step": step, "reward": 0.1} for step in range(50)]),
     ("sparse", [{"step": step, "reward": 1.0, **({"kl": step} if step % 20 == 0 else {})} for step in range(50)]),
     ("sft", sft(5)),
-    ("unknown", [{"step": 1, "grad_norm": 1.0, "": 2, "a\ud800".encode(errors="replace").decode(): 3}]),
+    ("unknown", [{"step": 1, "entropy": 1.0, "": 2, "a\ud800".encode(errors="replace").decode(): 3}]),
     ("huge", HUGE),
     ("shares", [{"step": 1, "predicts_click": -0.5}, {"step": 2, "predicts_click": 1.5}]),
     (HOSTILE.replace("\ud800", "?"), [{"step": 1, "reward": 1, "term_<b>|`x`": 1, "predicts_<b>\x1b$x$": 0.5}]),
