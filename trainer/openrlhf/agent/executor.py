@@ -76,7 +76,11 @@ class AgentExecutor(SingleTurnAgentExecutor):
         llm_engine: Any,
         images: Any = None,
     ) -> dict[str, Any]:
-        """OpenRLHF's interface. Raises RewardError when the rollout cannot be scored, which ends the run."""
+        """OpenRLHF's interface.
+
+        Raises RewardError when the rollout cannot be scored, and ValueError when importance sampling takes the logprobs
+        that it is to bring: either ends the run.
+        """
         by_policy = self._settings.certainty == "rollout"
         if by_policy and sampling_params.logprobs is not None:
             raise ValueError(
