@@ -93,12 +93,6 @@ class Recipe(_Part):
                     raise ValueError(f"{name}: only a recipe with trainer: grpo has one")
         elif self.server is None:
             raise ValueError("server: a recipe with trainer: grpo needs one")
-        elif self.stall_minutes * 60 <= self.server.patience:
-            # A server that is away is waited for in silence, and is no engine that died.
-            raise ValueError(
-                f"stall_minutes: {self.stall_minutes:g} minutes are not more than the {self.server.patience:g} seconds "
-                "of server.patience, in which the run waits for its server"
-            )
         if self.actor_gpus_per_node is not None and self.actor_gpus_per_node > self.gpus_per_node:
             raise ValueError(f"actor_gpus_per_node: {self.actor_gpus_per_node} of {self.gpus_per_node} GPUs")
         for flag in flatten(self.openrlhf):

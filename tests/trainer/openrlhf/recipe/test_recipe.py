@@ -120,11 +120,6 @@ def test_a_chain_without_end_is_cut(tmp_path: Path) -> None:
         ("extends: grpo\nstall_minutes: .inf", "mine.yaml: stall_minutes: "),
         ("extends: sft\nstall_minutes: 0.5", "mine.yaml: stall_minutes: "),
         (
-            "extends: grpo\nstall_minutes: 10",
-            "mine.yaml: stall_minutes: 10 minutes are not more than the 600 seconds of server.patience",
-        ),
-        ("extends: grpo\nserver: {patience: 1800}", ": stall_minutes: 30 minutes are not more than the 1800 seconds"),
-        (
             "extends: grpo\nopenrlhf: {actor: {adam: {betas: [0.9, --x=y]}}}",
             "mine.yaml: openrlhf.actor.adam.betas: '--x=y'",
         ),
