@@ -30,7 +30,7 @@ def test_the_one_device_is_the_cpu() -> None:
 
 def test_nothing_is_changed_without_the_profile() -> None:
     program = "import torch; torch.cuda.current_device()"
-    assert python(program).returncode != 0
+    assert "AssertionError: Torch not compiled with CUDA enabled" in python(program).stderr
 
 
 def test_flash_attention_is_there_while_openrlhf_imports_it_and_for_nobody_else() -> None:
@@ -83,8 +83,3 @@ def test_a_sitecustomize_of_the_machine_still_runs(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("print('the machine is here')")
     result = on_cpu("import torch; print(torch.cuda.current_device())", PYTHONPATH=str(tmp_path))
     assert result.stdout == "the machine is here\ncpu\n"
-
-
-def test_what_is_set_already_stays() -> None:
-    assert "OMP_NUM_THREADS" not in cpu_environment({"OMP_NUM_THREADS": "7"})
-    assert cpu_environment({})["OMP_NUM_THREADS"] == "1"

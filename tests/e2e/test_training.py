@@ -35,6 +35,7 @@ SMALL = (
     f"openrlhf.train.batch_size={PER_STEP}",
     "openrlhf.ckpt.save_steps=2",
 )
+TERMS = ("format", "certainty", "type", "attribute", "value")
 LAYOUT = ("--context", "latest-step", "--prompt", "short")
 
 
@@ -144,7 +145,7 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(hard_run: Run) -> None:
     assert "'global_step': 2" in log or "global_step2" in log, "OpenRLHF says which checkpoint it loaded"
 
 
-def test_every_rollout_the_trainer_consumed_was_scored_once_and_no_other(hard_run: Run) -> None:
+def test_what_the_trainer_consumed_was_scored_and_less_than_two_steps_beyond_what_it_did_twice(hard_run: Run) -> None:
     rollouts = lines(*(hard_run.folder / "rollouts").iterdir())
     assert len({rollout["id"] for rollout in rollouts}) == len(rollouts)
     groups = Counter(rollout["group"] for rollout in rollouts)
@@ -172,18 +173,21 @@ def test_every_reward_is_the_one_that_the_completion_and_its_certainty_earn(hard
             assert certainty["lower"] <= certainty["value"] <= certainty["upper"] <= certainty["lower"] + 1.0
 
 
-def test_the_mean_reward_of_each_step_is_that_of_its_rollouts(hard_run: Run) -> None:
+def test_the_reward_of_each_step_is_the_sum_of_its_terms_and_lies_among_those_of_the_rollouts(hard_run: Run) -> None:
     rewards = [rollout["result"]["reward"] for rollout in lines(*(hard_run.folder / "rollouts").iterdir())]
     for line in lines(hard_run.folder / "history.jsonl"):
-        terms = fsum(line[f"term_{name}"] for name in ("format", "certainty", "type", "attribute", "value"))
+        terms = fsum(line[f"term_{name}"] for name in TERMS)
         assert line["reward"] == pytest.approx(terms, rel=1e-4)
         assert min(rewards) <= line["reward"] <= max(rewards)
 
 
-def test_every_term_reaches_tensorboard(hard_run: Run) -> None:
+def test_every_term_and_what_explains_it_reaches_tensorboard(hard_run: Run) -> None:
     written = b"".join(file.read_bytes() for file in (hard_run.folder / "tensorboard").rglob("events*"))
-    for tag in ("term_format", "term_certainty", "term_value", "predicts_terminate", "certainty_nats", "exact_match"):
-        assert f"train/{tag}".encode() in written
+    terms = [f"term_{name}" for name in TERMS]
+    predicted = [f"predicts_{name}" for name in ("click", "terminate", "type_and_submit", "unknown_type")]
+    certainty = ["certainty_nats", "certainty_width", "certainty_without_context"]
+    for tag in (*terms, *predicted, *certainty, "valid", "type_match", "exact_match", "reward_seconds"):
+        assert f"train/{tag}".encode() in written, tag
 
 
 def test_a_server_that_never_comes_back_ends_the_run_with_one_clear_error(data: Path, tmp_path: Path) -> None:

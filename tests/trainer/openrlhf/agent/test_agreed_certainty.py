@@ -47,10 +47,3 @@ def test_another_model_is_refused() -> None:
 def test_one_without_its_prompt_is_refused() -> None:
     with pytest.raises(BadAnswer, match="without the prompt"):
         check_certainty(measured("vllm", context=False), settings(certainty="server"))
-
-
-def test_a_key_is_not_repeated_by_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHOP_R1_API_KEY", "a-secret-key")
-    with pytest.raises(ValueError, match="server_url") as caught:
-        AgentSettings()
-    assert "a-secret-key" not in str(caught.value)

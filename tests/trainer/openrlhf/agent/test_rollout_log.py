@@ -43,6 +43,6 @@ def test_a_line_says_what_earned_what_under_which_spec(tmp_path: Path) -> None:
     assert (first["spec"]["digest"], first["server_version"]) == ("sha256:00", "1")
 
 
-def test_nothing_is_made_before_there_is_something_to_keep(tmp_path: Path) -> None:
+def test_no_file_is_made_before_there_is_something_to_keep(tmp_path: Path) -> None:
     RolloutLog(tmp_path / "rollouts")
     assert list((tmp_path / "rollouts").iterdir()) == []

@@ -1,4 +1,4 @@
-"""The start of a run; the checks in a row are tested with the real OpenRLHF, in tests/e2e/test_recipes.py."""
+"""The start of a run; the checks in a row are in test_run_checks.py, and in tests/e2e with the real OpenRLHF."""
 
 import argparse
 import json

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,11 @@ def run(tmp_path: Path, program: str, *, stall_seconds: float = 60, **environmen
     argv = [sys.executable, "-c", program]
     run_training(argv, environment, tmp_path / "log.txt", history, stall_seconds=stall_seconds, on_step=seen.append)
     return seen
+
+
+def still_runs(pid: int) -> bool:
+    state = Path(f"/proc/{pid}/stat")
+    return state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def test_steps_are_shown_and_kept_and_so_is_all_output(tmp_path: Path) -> None:
@@ -92,7 +98,7 @@ def test_no_process_is_left_when_a_run_is_stopped(tmp_path: Path) -> None:
         run(tmp_path, program)
     pid = int((tmp_path / "log.txt").read_text().split()[0])
     for _ in range(100):
-        if not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+        if not still_runs(pid):
             return
         time.sleep(0.1)
     os.kill(pid, signal.SIGKILL)
@@ -107,11 +113,6 @@ def test_a_trainer_that_does_not_listen_to_sigterm_is_killed(tmp_path: Path, mon
     )
     with pytest.raises(TrainingError, match="no finite number"):
         run(tmp_path, program)
-
-
-def still_runs(pid: int) -> bool:
-    state = Path(f"/proc/{pid}/stat")
-    return state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def test_what_the_trainers_group_left_behind_is_ended_though_its_leader_is_gone(tmp_path: Path) -> None:
@@ -178,8 +179,14 @@ def test_what_a_page_or_a_model_wrote_is_no_step_and_no_error(tmp_path: Path) ->
 
 
 def test_output_without_an_end_of_line_is_kept_and_does_not_grow_in_memory(tmp_path: Path) -> None:
-    run(tmp_path, "import sys; [sys.stdout.write('x' * 2**20) for _ in range(24)]")
+    tracemalloc.start()
+    try:
+        run(tmp_path, "import sys; [sys.stdout.write('x' * 2**20) for _ in range(24)]")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert (tmp_path / "log.txt").stat().st_size == 24 * 2**20
+    assert peak < 8 * 2**20
 
 
 def test_how_many_steps_were_done_is_told(tmp_path: Path) -> None:
