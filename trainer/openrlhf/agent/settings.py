@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-PREFIX = "SHOP_R1_"
+_PREFIX = "SHOP_R1_"
 MOST_LOGPROBS = 20
 """vLLM's `max_logprobs`, which OpenRLHF leaves as it is."""
 
@@ -19,7 +19,7 @@ class AgentSettings(BaseSettings):
 
     # The key is among the input, and errors go into logs.
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True
+        env_prefix=_PREFIX, frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True
     )
 
     server_url: str
@@ -44,3 +44,7 @@ class AgentSettings(BaseSettings):
     """Folder to keep every scored rollout in."""
     action_types: str = "click,terminate,type_and_submit"
     """The spec's action types, for the logged shares of predictions."""
+
+
+VARIABLES = {name: f"{_PREFIX}{name.upper()}" for name in AgentSettings.model_fields}
+"""The environment variable of each setting, by its field."""

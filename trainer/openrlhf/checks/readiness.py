@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from reward_server import __version__
+from trainer.openrlhf.agent.settings import VARIABLES
 from trainer.openrlhf.checks.agreement import Plan, check_clip, check_flags, check_rows
 from trainer.openrlhf.checks.cautions import cautions
 from trainer.openrlhf.checks.entrypoint import check_entrypoint
@@ -98,7 +99,8 @@ def sketch(start: Start) -> Sketch:
             server = _ask(start)
         except PreflightError as error:
             doubts.append(f"a run would stop now: {error}")
-            unsaid = "SHOP_R1_DIGEST and SHOP_R1_ACTION_TYPES are" if recipe.server.agent == "executor" else "digest is"
+            variables = f"{VARIABLES['digest']} and {VARIABLES['action_types']} are"
+            unsaid = variables if recipe.server.agent == "executor" else "digest is"
             doubts.append(f"digest not pinned: {unsaid} missing below, which the server is asked for")
         else:
             check_clip(flags, server.spec)

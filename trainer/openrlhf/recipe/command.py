@@ -3,13 +3,13 @@
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
 from shlex import quote
 from urllib.parse import urlencode
 
+from trainer.openrlhf.agent.settings import VARIABLES
 from trainer.openrlhf.recipe.flags import to_arguments
 from trainer.openrlhf.recipe.parser import MODULES
 from trainer.openrlhf.recipe.paths import full_path, model_argument, with_full_paths
@@ -19,7 +19,7 @@ from trainer.openrlhf.run.folder import RayJob, RunFolder
 AGENT = Path(__file__).parents[1] / "agent" / "executor.py"
 """Our agent executor, which OpenRLHF loads by its path."""
 
-API_KEY = "SHOP_R1_API_KEY"
+API_KEY = VARIABLES["api_key"]
 """The environment variable of the server's key. It is passed on and never shown."""
 
 _UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
@@ -32,14 +32,18 @@ _LONGEST_JOB_NAME = 64
 class Command:
     """What to run, and what to add to its environment."""
 
-    argv: list[str]
+    parts: list[list[str]]
+    """The program with its arguments, in the lines in which they are shown."""
     environment: dict[str, str] = field(repr=False)
-    parts: list[list[str]] = field(default_factory=list, repr=False)
-    """`argv` as it is shown, a line each."""
     ray_job: RayJob | None = None
     """What it submits; None where it runs here."""
     stop: list[str] = field(default_factory=list)
     """What ends that job, which goes on when this command does not; empty where it runs here."""
+
+    @property
+    def argv(self) -> list[str]:
+        """The program with its arguments."""
+        return [argument for part in self.parts for argument in part]
 
     def shown_environment(self) -> dict[str, str]:
         """The environment without the key."""
@@ -49,7 +53,7 @@ class Command:
         """The command for a shell: the environment, then the program, then a flag a line."""
         key = [f"{API_KEY}=…"] if API_KEY in self.environment else []
         environment = [f"{name}={quote(value)}" for name, value in self.shown_environment().items()]
-        lines = [" ".join(map(quote, part)) for part in self.parts or [self.argv]]
+        lines = [" ".join(map(quote, part)) for part in self.parts]
         return " \\\n  ".join([*environment, *key, *lines])
 
 
@@ -136,8 +140,7 @@ def make_command(
         ray, at = [_program("ray"), "job"], ["--address", job.address]
         variables = json.dumps({"env_vars": environment}, ensure_ascii=False)
         submit = [*ray, "submit", *at, "--submission-id", job.id, "--runtime-env-json", variables, "--"]
-        submitted = _command([submit, ["python", "-m", module], *flags], _UNBUFFERED)
-        return replace(submitted, ray_job=job, stop=[*ray, "stop", *at, job.id])
+        return Command([submit, ["python", "-m", module], *flags], _UNBUFFERED, job, [*ray, "stop", *at, job.id])
     if where.api_key is not None and recipe.server is not None and recipe.server.agent == "executor":
         environment[API_KEY] = where.api_key
     if recipe.device == "cpu":
@@ -146,26 +149,27 @@ def make_command(
         start = [*_torchrun(recipe, where), "-m", module]
     else:
         start = [sys.executable, "-m", module]
-    return _command([start, *flags], environment)
+    return Command([start, *flags], environment)
 
 
 def agent_environment(server: ServerPart, folder: RunFolder, pin: ServerPin | None) -> dict[str, str]:
     """What our agent executor is told, by environment variables; nothing for OpenRLHF's own call."""
     if server.agent == "plain":
         return {}
-    known = {"SHOP_R1_DIGEST": pin.digest, "SHOP_R1_ACTION_TYPES": ",".join(pin.action_types)} if pin else {}
+    known = {"digest": pin.digest, "action_types": ",".join(pin.action_types)} if pin else {}
     if pin and pin.certainty_model is not None and server.certainty == "server":
-        known["SHOP_R1_CERTAINTY_MODEL"] = pin.certainty_model
-    return {
-        "SHOP_R1_SERVER_URL": server.url,
-        "SHOP_R1_SPEC": server.spec,
+        known["certainty_model"] = pin.certainty_model
+    settings = {
+        "server_url": server.url,
+        "spec": server.spec,
         **known,
-        "SHOP_R1_RUN": folder.name,
-        "SHOP_R1_CERTAINTY": server.certainty,
-        "SHOP_R1_TOP_K": str(server.top_k),
-        "SHOP_R1_PATIENCE": f"{server.patience:g}",
-        "SHOP_R1_ROLLOUTS": str(folder.rollouts),
+        "run": folder.name,
+        "certainty": server.certainty,
+        "top_k": str(server.top_k),
+        "patience": f"{server.patience:g}",
+        "rollouts": str(folder.rollouts),
     }
+    return {VARIABLES[name]: value for name, value in settings.items()}
 
 
 def _reward(server: ServerPart, folder: RunFolder, pin: ServerPin | None) -> list[str]:
@@ -197,8 +201,3 @@ def _program(name: str) -> str:
     """The one beside this interpreter, whose environment need not be activated; where none is there, PATH's."""
     beside = Path(sys.executable).with_name(name)
     return str(beside) if beside.is_file() else name
-
-
-def _command(parts: Sequence[Sequence[str]], environment: Mapping[str, str]) -> Command:
-    lines = [list(part) for part in parts]
-    return Command([argument for line in lines for argument in line], dict(environment), lines)

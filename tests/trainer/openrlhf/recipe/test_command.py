@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from trainer.openrlhf.agent.settings import AgentSettings
 from trainer.openrlhf.recipe.command import AGENT, ServerPin, Where, make_command
 from trainer.openrlhf.recipe.recipe import read_recipe
 from trainer.openrlhf.run.folder import RunFolder
@@ -70,14 +72,24 @@ def test_the_model_that_the_server_measures_is_pinned_where_it_measures() -> Non
 
 
 def test_what_the_environment_says_is_what_the_agent_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    from trainer.openrlhf.agent.settings import AgentSettings
-
-    for name, value in made("grpo", where=Where(api_key="hush")).environment.items():
+    changes = {"url": "http://host:1", "spec": "opera", "certainty": "server", "top_k": 5, "patience": 7.5}
+    recipe = read_recipe("grpo", [(f"server.{key}", value) for key, value in changes.items()])
+    pin = ServerPin("http://host:1", "sha256:ab", ("click", "scroll"), "Qwen/Qwen2.5-3B")
+    for name, value in make_command(recipe, FOLDER, pin, Where(api_key="hush")).environment.items():
         monkeypatch.setenv(name, value)
-    settings = AgentSettings()
-    assert (settings.digest, settings.certainty, settings.patience) == ("sha256:ab", "rollout", 600)
-    assert settings.api_key is not None
-    assert settings.api_key.get_secret_value() == "hush"
+    assert AgentSettings().model_dump() == {
+        "server_url": "http://host:1",
+        "api_key": SecretStr("hush"),
+        "spec": "opera",
+        "digest": "sha256:ab",
+        "run": "my run",
+        "certainty": "server",
+        "certainty_model": "Qwen/Qwen2.5-3B",
+        "top_k": 5,
+        "patience": 7.5,
+        "rollouts": Path("/runs/my run/rollouts"),
+        "action_types": "click,scroll",
+    }
 
 
 def test_a_hub_id_stays_one() -> None:

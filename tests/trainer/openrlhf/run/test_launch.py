@@ -22,7 +22,7 @@ def status(
 ) -> int:
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
-    command = Command([sys.executable, "-c", program, str(folder.model)], {}, stop=stop or [])
+    command = Command([[sys.executable, "-c", program, str(folder.model)]], {}, stop=stop or [])
     with locked(folder.path) as lock:
         return launch(command, folder, lock, steps=steps, resumed=resumed, stall_minutes=1)
 
@@ -85,7 +85,7 @@ def test_one_that_is_told_to_stop_says_how_to_go_on(tmp_path: Path) -> None:
         "from trainer.openrlhf.run.lock import locked\n"
         "folder = RunFolder(Path(sys.argv[1])); folder.path.mkdir()\n"
         "with locked(folder.path) as lock:\n"
-        f"    command = Command([sys.executable, '-c', {trainer!r}], {{}})\n"
+        f"    command = Command([[sys.executable, '-c', {trainer!r}]], {{}})\n"
         "    sys.exit(launch(command, folder, lock, steps=1, resumed=False, stall_minutes=1))"
     )
     run = tmp_path / "run"
