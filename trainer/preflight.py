@@ -58,9 +58,7 @@ def check_server(url: str, *, digest: str | None = None, api_key: str | None = N
     return facts
 
 
-def check_run_server(
-    url: str, spec: str, certainty: CertaintyFrom, *, digest: str | None = None, api_key: str | None = None
-) -> RunServer:
+def check_run_server(url: str, spec: str, certainty: CertaintyFrom, *, api_key: str | None = None) -> RunServer:
     """Ask the server whether it can reward a whole run: ready, the spec loaded, and the certainty the run counts on.
 
     `certainty` says whose it is: `rollout`, each rollout brings the policy's own; `server`, the server measures it;
@@ -72,8 +70,6 @@ def check_run_server(
         version = _get(client, shown, "/version")
         detail = _get(client, shown, f"/specs/{quote(spec, safe='')}")
     facts = _facts(shown, _with_spec(version, detail))
-    if digest is not None and digest != facts.digest:
-        raise PreflightError(f"{shown} scores with {facts.spec} ({facts.digest}), not with the run's {digest}")
     try:
         read = RewardSpec.model_validate({"name": facts.spec, **detail["spec"]})
         takes_rollouts, model = version["certainty"]["takes_rollouts"], version["certainty"]["model"]

@@ -54,10 +54,9 @@ def read_rows(file: Path, space: ActionSpace, limit: int | None = None) -> Itera
             yield _read(line, space, file)
 
 
-def rollout(row: Row, completion: str, keep_prompt: bool = False) -> dict[str, Any]:
+def rollout(row: Row, completion: str) -> dict[str, Any]:
     """The line that the evaluation reads. Samples of one row share its id, and have it as their group."""
-    kept = {**row.kept, "prompt_messages": row.messages} if keep_prompt else row.kept
-    return {**kept, "id": row.id, "group": row.id, "completion": completion}
+    return {**row.kept, "id": row.id, "group": row.id, "completion": completion}
 
 
 def _read(line: RawLine, space: ActionSpace, file: Path) -> Row:

@@ -29,7 +29,6 @@ class Took(NamedTuple):
     """What a command cost."""
 
     stage: str
-    command: str
     seconds: float
     peak_bytes: int
     """Of it and all its processes together, shared pages counted once."""
@@ -49,7 +48,7 @@ class Commands:
         began = time.monotonic()
         with subprocess.Popen(_argv(arguments)) as process, PeakMemory(process.pid) as memory:
             status = process.wait()
-        self.done.append(Took(stage, shown, time.monotonic() - began, memory.bytes))
+        self.done.append(Took(stage, time.monotonic() - began, memory.bytes))
         if status:
             raise CommandFailed(f"{stage}: `{shown}` ended with status {status}")
 

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from reward_server.decoding import DecodeError, decode
@@ -63,8 +62,8 @@ def _maker(name: str) -> str:
     return f"; `shop-r1 {'sft' if made[1] == 'sft' else f'sft {made[1]}'}` makes it"
 
 
-def check_data_path(name: str, key: str = "data") -> Path:
-    """The data file that the recipe's `key` names.
+def check_data_path(name: str, key: str = "data") -> None:
+    """Look at the data file that the recipe's `key` names.
 
     Raises InputError where it is missing, empty, or has a name that OpenRLHF reads otherwise.
     """
@@ -79,7 +78,6 @@ def check_data_path(name: str, key: str = "data") -> Path:
                 raise InputError(f"{key}: {name} is empty")
     except OSError as error:
         raise InputError(f"{key}: {name}: {error.strerror}") from None
-    return file
 
 
 def training_rows(

@@ -37,28 +37,12 @@ class Parsed(NamedTuple):
     """What it prints while it checks: adjustments and recommendations."""
 
 
-class Known(NamedTuple):
-    """One of OpenRLHF's flags."""
-
-    takes_value: bool
-    help: str
-
-
 def installed_version() -> str | None:
     """The version of OpenRLHF; None where it is not installed."""
     try:
         return importlib.metadata.version("openrlhf") if importlib.util.find_spec("openrlhf") else None
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def known_flags(trainer: Literal["sft", "grpo"]) -> dict[str, Known]:
-    """The flags OpenRLHF's command takes, by name. Raises FlagError where its source has another shape."""
-    return {
-        name.removeprefix("--"): Known(action.nargs != 0, action.help or "")
-        for name, action in parser_of(trainer)._option_string_actions.items()
-        if name.startswith("--") and name != "--help"
-    }
 
 
 def parser_of(trainer: Literal["sft", "grpo"]) -> argparse.ArgumentParser:
@@ -72,17 +56,17 @@ def parser_of(trainer: Literal["sft", "grpo"]) -> argparse.ArgumentParser:
 
 def check_names(flags: Flags, trainer: Literal["sft", "grpo"]) -> None:
     """Raise FlagError for a flag that OpenRLHF does not have, and for a value too many or too few."""
-    known = known_flags(trainer)
+    known = _flags_with_value(trainer)
     for name, value in flags.items():
-        if (flag := known.get(name)) is None:
+        if (takes_value := known.get(name)) is None:
             near = get_close_matches(name, known, n=1, cutoff=0.7) or [
                 other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]
             ]
             hint = f"; did you mean {' or '.join(near[:3])}?" if near else ""
             raise FlagError(f"openrlhf.{name}: OpenRLHF {installed_version()} has no flag --{name}{hint}")
-        if flag.takes_value and isinstance(value, bool):
+        if takes_value and isinstance(value, bool):
             raise FlagError(f"openrlhf.{name}: the flag takes a value, not {str(value).lower()}")
-        if not flag.takes_value and not isinstance(value, bool):
+        if not takes_value and not isinstance(value, bool):
             raise FlagError(f"openrlhf.{name}: the flag is true or false, not {value!r}")
 
 
@@ -100,6 +84,15 @@ def check_kept(
 def parse(arguments: Sequence[str], trainer: Literal["sft", "grpo"]) -> Parsed:
     """What OpenRLHF reads from these arguments. Raises FlagError for what it refuses."""
     return _run(trainer, arguments)
+
+
+def _flags_with_value(trainer: Literal["sft", "grpo"]) -> dict[str, bool]:
+    """OpenRLHF's flags by name, and whether each takes a value."""
+    return {
+        name.removeprefix("--"): action.nargs != 0
+        for name, action in parser_of(trainer)._option_string_actions.items()
+        if name.startswith("--") and name != "--help"
+    }
 
 
 class _Built(BaseException):

@@ -121,8 +121,8 @@ def recipe_names() -> tuple[str, ...]:
     return tuple(sorted(file.name.removesuffix(".yaml") for file in SHIPPED.iterdir() if file.name.endswith(".yaml")))
 
 
-def find_recipe(name: str, kind: Kind | None = None) -> str:
-    """The shipped recipe or file that a user means by `name`: with `kind`, `3b` may stand for `grpo-3b`.
+def find_recipe(name: str, kind: Kind) -> str:
+    """The shipped recipe or file that a user means by `name`: of the `kind` grpo, `3b` may stand for `grpo-3b`.
 
     Raises LookupError where there is none.
     """
