@@ -10,8 +10,8 @@ import sys
 from trainer.openrlhf.checks.agreement import check_flags
 from trainer.openrlhf.checks.readiness import Start, read_flags
 from trainer.openrlhf.problems import RunProblem
-from trainer.openrlhf.recipe.command import Where
 from trainer.openrlhf.recipe.recipe import read_recipe
+from trainer.openrlhf.run.command import Where
 
 
 def problem(name, changes):

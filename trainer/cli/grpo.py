@@ -41,7 +41,7 @@ def grpo(
     A short name stands for a recipe of this kind: `3b` for `grpo-3b`. Everything that the run depends on is checked
     first, the server and its spec's digest among it; exit status 1 if anything is amiss, or if the run fails.
     """
-    from trainer.openrlhf.recipe.command import Where
+    from trainer.openrlhf.run.command import Where
 
     shortcuts = {"model": model, "data": data, "out": out, "server.url": server, "server.spec": spec}
     options = Options(shortcuts, changes, resume, overwrite, dry_run)

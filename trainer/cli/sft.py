@@ -40,7 +40,7 @@ def sft(
     A short name stands for a recipe of this kind: `3b` for `sft-3b`. Everything that the run depends on is checked
     first; exit status 1 if anything is amiss, or if the run fails.
     """
-    from trainer.openrlhf.recipe.command import Where
+    from trainer.openrlhf.run.command import Where
 
     if master is not None and not re.fullmatch(r"[^\s:]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", master):
         raise typer.BadParameter("write HOST:PORT, such as node-0:29500", param_hint="--master")

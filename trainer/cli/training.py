@@ -12,7 +12,7 @@ from reward_server.terminal import BAD_INPUT, byte_progress, printable
 
 if TYPE_CHECKING:
     from trainer.openrlhf.checks.readiness import Ready, Start
-    from trainer.openrlhf.recipe.command import Where
+    from trainer.openrlhf.run.command import Where
 
 RecipeArgument = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A shipped recipe (`shop-r1 recipes`) or a YAML file.")

@@ -9,9 +9,9 @@ import httpx
 
 from reward_server.client.options import is_loopback
 from trainer.openrlhf.problems import EnvironmentProblem
-from trainer.openrlhf.recipe.command import Where
 from trainer.openrlhf.recipe.flags import Read
 from trainer.openrlhf.recipe.recipe import Recipe
+from trainer.openrlhf.run.command import Where
 from trainer.openrlhf.run.folder import RayJob
 
 _TIMEOUT_SECONDS = 10.0

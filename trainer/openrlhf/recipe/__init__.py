@@ -1,1 +1,1 @@
-"""Recipes: what a run is, and the exact command that makes it."""
+"""Recipes: what a run is, with OpenRLHF's own flags in it."""

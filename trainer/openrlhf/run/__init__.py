@@ -1,1 +1,1 @@
-"""A run while it goes on: its folder, its process, its steps."""
+"""A run: its exact command, and while it goes on its folder, its process, its steps."""

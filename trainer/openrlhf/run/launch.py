@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from reward_server.terminal import printable
-from trainer.openrlhf.recipe.command import Command
+from trainer.openrlhf.run.command import Command
 from trainer.openrlhf.run.folder import RunFolder
 from trainer.openrlhf.run.history import History
 from trainer.openrlhf.run.log_lines import StepMetrics

@@ -9,8 +9,8 @@ import pytest
 
 from trainer.openrlhf.checks.entrypoint import check_entrypoint
 from trainer.openrlhf.problems import FlagError
-from trainer.openrlhf.recipe.command import arguments
 from trainer.openrlhf.recipe.recipe import read_recipe, recipe_names
+from trainer.openrlhf.run.command import arguments
 from trainer.openrlhf.run.folder import RunFolder
 
 

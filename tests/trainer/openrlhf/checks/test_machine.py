@@ -11,9 +11,9 @@ import pytest
 
 from trainer.openrlhf.checks.machine import check_job_is_over, check_machine, problems_of_place
 from trainer.openrlhf.problems import EnvironmentProblem
-from trainer.openrlhf.recipe.command import Where
 from trainer.openrlhf.recipe.flags import Read
 from trainer.openrlhf.recipe.recipe import read_recipe
+from trainer.openrlhf.run.command import Where
 from trainer.openrlhf.run.folder import RayJob
 
 

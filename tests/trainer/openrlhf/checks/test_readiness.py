@@ -10,9 +10,9 @@ from tests.trainer.openrlhf.checks.test_machine import dashboard
 from tests.trainer.openrlhf.run.test_folder import saved
 from trainer.openrlhf.checks.readiness import Start, check_everything, read_flags, sketch
 from trainer.openrlhf.problems import EnvironmentProblem, FlagError, FolderError
-from trainer.openrlhf.recipe.command import Where, arguments
 from trainer.openrlhf.recipe.flags import Read
 from trainer.openrlhf.recipe.recipe import read_recipe
+from trainer.openrlhf.run.command import Where, arguments
 from trainer.openrlhf.run.folder import Manifest, RayJob, check_new
 
 

@@ -14,9 +14,9 @@ from tests.trainer.openrlhf.checks.test_inputs import RL, SFT
 from tests.trainer.openrlhf.run.test_folder import saved
 from trainer.openrlhf.checks.readiness import Ready, Start, check_everything
 from trainer.openrlhf.problems import FolderError, InputError
-from trainer.openrlhf.recipe.command import Where
 from trainer.openrlhf.recipe.flags import Read
 from trainer.openrlhf.recipe.recipe import read_recipe
+from trainer.openrlhf.run.command import Where
 
 Check = Callable[..., Ready]
 

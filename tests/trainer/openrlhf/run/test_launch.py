@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.openrlhf.recipe.command import Command
+from trainer.openrlhf.run.command import Command
 from trainer.openrlhf.run.folder import RunFolder
 from trainer.openrlhf.run.launch import launch
 from trainer.openrlhf.run.lock import locked
@@ -80,7 +80,7 @@ def test_a_job_that_ended_by_itself_is_left_alone(tmp_path: Path) -> None:
 def test_one_that_is_told_to_stop_says_how_to_go_on(tmp_path: Path) -> None:
     trainer = "import time; print('begun', flush=True); time.sleep(600)"
     program = (
-        "import sys; from pathlib import Path; from trainer.openrlhf.recipe.command import Command\n"
+        "import sys; from pathlib import Path; from trainer.openrlhf.run.command import Command\n"
         "from trainer.openrlhf.run.folder import RunFolder; from trainer.openrlhf.run.launch import launch\n"
         "from trainer.openrlhf.run.lock import locked\n"
         "folder = RunFolder(Path(sys.argv[1])); folder.path.mkdir()\n"

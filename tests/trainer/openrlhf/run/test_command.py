@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from trainer.openrlhf.agent.settings import AgentSettings
-from trainer.openrlhf.recipe.command import AGENT, ServerPin, Where, make_command
 from trainer.openrlhf.recipe.recipe import read_recipe
+from trainer.openrlhf.run.command import AGENT, ServerPin, Where, make_command
 from trainer.openrlhf.run.folder import RunFolder
 
 PIN = ServerPin("http://127.0.0.1:8080", "sha256:ab", ("click", "terminate"))
