@@ -30,8 +30,8 @@ def curves(
         raise typer.BadParameter("a confidence is between 0 and 1, such as 0.95", param_hint="--confidence")
     from rich.console import Console
 
+    from trainer.bootstrap import Settings
     from trainer.cli.histories import read_histories
-    from trainer.evaluation.bootstrap import Settings
     from trainer.training_curves.curves import training_curves
     from trainer.training_curves.display import show_training
 

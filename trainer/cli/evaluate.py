@@ -94,8 +94,8 @@ def evaluate(
         return
     if (files or []).count(STDIN) > 1:
         raise typer.BadParameter("standard input can be read only once", param_hint="FILE")
+    from trainer.bootstrap import Settings
     from trainer.cli.evaluate_runs import Outputs, evaluate_runs, given
-    from trainer.evaluation.bootstrap import Settings
 
     outputs = Outputs(json_file, report, markdown)
     settings = Settings(resamples, seed, confidence)

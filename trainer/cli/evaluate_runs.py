@@ -22,9 +22,9 @@ from reward_server.terminal import (
     printable,
     size_of,
 )
+from trainer.bootstrap import Settings
 from trainer.cli.histories import read_histories
 from trainer.evaluation.best_policy import best_rollouts
-from trainer.evaluation.bootstrap import Settings
 from trainer.evaluation.compare import compare
 from trainer.evaluation.display import show_comparison, show_evaluation
 from trainer.evaluation.evaluation import evaluate_run

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.evaluation.bootstrap import Settings, interval, resampled_figures
-from trainer.evaluation.counts import Counts, Floats, Sample
+from trainer.bootstrap import Floats, Settings, interval, resampled_figures
+from trainer.evaluation.counts import Counts, sample_of
 from trainer.evaluation.figures import model_figures
 from trainer.evaluation.result import COMPARED, REWARDS, Comparison, Difference
 from trainer.evaluation.rows import Rows, RunError
@@ -21,7 +21,7 @@ def compare(reference: Run, run: Run, settings: Settings) -> Comparison:
     Raises RunError naming the first label that one of them lacks.
     """
     _check(reference, run)
-    sample = Sample.of([reference.clusters, run.clusters])
+    sample = sample_of([reference.clusters, run.clusters])
 
     def differences(sums: Floats) -> Mapping[str, Floats]:
         left, right = (model_figures(Counts.split(half), sample.clusters) for half in np.split(sums, 2, axis=-1))

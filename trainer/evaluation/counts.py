@@ -6,10 +6,9 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.bootstrap import Floats, Sample
 from trainer.evaluation.history import History
 from trainer.evaluation.rows import NONE, Rows
-
-Floats = NDArray[np.float64]
 
 _PER_TYPE = 7
 _SCALARS = 7
@@ -72,31 +71,13 @@ class Clusters(NamedTuple):
     """(kinds, 7K + 7)."""
 
 
-class Sample(NamedTuple):
-    """What is resampled: clusters of several rollouts, and kinds of single ones with how many there are of each."""
-
-    whole: Floats
-    kinds: Floats
-    multiplicity: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, runs: Sequence[Clusters]) -> Self:
-        """The clusters of runs that have the same ones in the same order, their statistics side by side."""
-        each = [len(run.kinds) for run in runs]
-        joint = np.ravel_multi_index([run.single for run in runs], each)
-        codes, multiplicity = np.unique(joint, return_counts=True)
-        parts = [run.kinds[index] for run, index in zip(runs, np.unravel_index(codes, each), strict=True)]
-        return cls(np.hstack([run.whole for run in runs]), np.hstack(parts), multiplicity)
-
-    @property
-    def clusters(self) -> int:
-        """How many clusters there are."""
-        return len(self.whole) + int(self.multiplicity.sum())
-
-    def total(self) -> Floats:
-        """(columns) Sums over all clusters."""
-        total: Floats = self.whole.sum(axis=0) + self.multiplicity @ self.kinds
-        return total
+def sample_of(runs: Sequence[Clusters]) -> Sample:
+    """The clusters of runs that have the same ones in the same order, their statistics side by side."""
+    each = [len(run.kinds) for run in runs]
+    joint = np.ravel_multi_index([run.single for run in runs], each)
+    codes, multiplicity = np.unique(joint, return_counts=True)
+    parts = [run.kinds[index] for run, index in zip(runs, np.unravel_index(codes, each), strict=True)]
+    return Sample(np.hstack([run.whole for run in runs]), np.hstack(parts), multiplicity)
 
 
 def label_types(rows: Rows) -> NDArray[np.int16]:

@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from reward_server.terminal import printable
-from trainer.evaluation.result import COMPARED, REWARDS, Comparison, Evaluation, Interval, Intervals
+from trainer.bootstrap import Interval
+from trainer.evaluation.result import COMPARED, REWARDS, Comparison, Evaluation, Intervals
 from trainer.evaluation.sentences import FIGURE_NAMES
 
 _HEADLINES = {

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from trainer.bootstrap import Floats, Settings, interval, resampled_figures
 from trainer.evaluation.baselines import Policy
-from trainer.evaluation.bootstrap import Settings, interval, resampled_figures
-from trainer.evaluation.counts import Counts, Floats, Sample
+from trainer.evaluation.counts import Counts, sample_of
 from trainer.evaluation.figures import headlines, model_figures, per_type_figures
 from trainer.evaluation.result import HEADLINES, Intervals
 from trainer.evaluation.run import Run
@@ -41,7 +41,7 @@ class Estimates(NamedTuple):
 
 def estimate(run: Run, baselines: Mapping[str, Policy], settings: Settings) -> Estimates:
     """Compute every figure, and resample it where there are clusters enough."""
-    sample = Sample.of([run.clusters])
+    sample = sample_of([run.clusters])
 
     def figures(sums: Floats) -> dict[_Key, Floats]:
         return _figures(Counts.split(sums), sample.clusters, run.types, baselines)

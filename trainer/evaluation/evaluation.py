@@ -6,9 +6,9 @@ from math import isnan
 import numpy as np
 
 from reward_server.rollout_files import BadLine
+from trainer.bootstrap import Settings
 from trainer.evaluation import result
 from trainer.evaluation.baselines import Policy, policies
-from trainer.evaluation.bootstrap import Settings
 from trainer.evaluation.estimates import BASELINE, LEAD, MODEL, TYPE, Estimates, estimate
 from trainer.evaluation.rivals import rivals
 from trainer.evaluation.run import Run

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainer.evaluation.counts import Counts, Floats
+from trainer.bootstrap import Floats
+from trainer.evaluation.counts import Counts
 
 Figures = Mapping[str, Floats]
 """Figure -> its value, one per resample."""

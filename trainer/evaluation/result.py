@@ -8,13 +8,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trainer.bootstrap import Interval
 from trainer.training_curves.result import Training
 
 Unit = Literal["session", "group", "rollout"]
 """What is resampled as a whole."""
-
-Interval = tuple[float, float]
-"""The lower and the upper bound of a percentile bootstrap interval."""
 
 Intervals = Mapping[str, Interval | None]
 """Figure -> its interval; None where there is none, for the reason `Bootstrap.reason`, or for a figure that is None."""

@@ -12,9 +12,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.evaluation.bootstrap import Settings, interval, resampled
-from trainer.evaluation.counts import Sample
-from trainer.training_curves.result import Change, Interval
+from trainer.bootstrap import Interval, Sample, Settings, interval, resampled
+from trainer.training_curves.result import Change
 
 _LEAST_BLOCKS = 4
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from trainer.evaluation.bootstrap import Settings
+from trainer.bootstrap import Settings
 from trainer.training_curves.change import change_of
 from trainer.training_curves.history import History
 from trainer.training_curves.result import RunChanges, Training

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-Interval = tuple[float, float]
-"""The lower and the upper bound of a bootstrap interval."""
+from trainer.bootstrap import Interval
 
 
 class _Part(BaseModel):

@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any
 
 from reward_server.reward.spec import RewardSpec, load_preset
-from trainer.evaluation.bootstrap import Settings
+from trainer.bootstrap import Settings
 from trainer.evaluation.evaluation import evaluate_run
 from trainer.evaluation.result import Evaluation
 from trainer.evaluation.rollouts import observe

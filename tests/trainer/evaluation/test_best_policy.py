@@ -3,8 +3,8 @@
 import json
 
 from tests.trainer.evaluation.support import BLUE, RED, SEARCH, SPEC, STOP
+from trainer.bootstrap import Settings
 from trainer.evaluation.best_policy import best_rollouts
-from trainer.evaluation.bootstrap import Settings
 from trainer.evaluation.evaluation import evaluate_run
 from trainer.evaluation.rollouts import observe
 from trainer.evaluation.run import BadLines, read_run

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.trainer.evaluation.support import BLUE, QUICK, RED, SHOPPERS, STOP, evaluated, rollout, run_of
-from trainer.evaluation.bootstrap import Settings
+from trainer.bootstrap import Settings
 from trainer.evaluation.compare import compare, p_value
 from trainer.evaluation.result import COMPARED, REWARDS, Comparison
 from trainer.evaluation.rows import RunError

@@ -6,7 +6,7 @@ import pytest
 
 from reward_server.reward.spec import load_preset
 from tests.trainer.evaluation.support import BLUE, QUICK, RED, SEARCH, SHOPPERS, SPEC, STOP, evaluated, rollout
-from trainer.evaluation.bootstrap import Settings
+from trainer.bootstrap import Settings
 from trainer.evaluation.result import Evaluation
 
 FIGURES = {
@@ -257,3 +257,13 @@ def test_a_lead_within_chance_is_told_with_its_interval() -> None:
     # the model leads by one rollout of 20, and a resample that lacks it has no lead
     assert (rival.verdict, rival.lead and rival.lead[0]) == ("within_chance", 0)
     assert "the lead may be chance (95 % interval 0.0 to " in found.warnings[0]
+
+
+def test_sessions_are_resampled_whole() -> None:
+    one_right = [rollout(STOP, STOP if n < 5 else RED, session=f"s{n}") for n in range(10) for _ in range(20)]
+    alone = [{**line, "session": f"s{n}"} for n, line in enumerate(one_right)]
+    clustered, independent = (evaluated(lines).intervals["exact_accuracy"] for lines in (one_right, alone))
+    assert clustered is not None
+    assert independent is not None
+    # √20 times as wide
+    assert clustered[1] - clustered[0] > 3 * (independent[1] - independent[0])

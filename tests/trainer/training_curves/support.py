@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 
-from trainer.evaluation.bootstrap import Settings
+from trainer.bootstrap import Settings
 from trainer.training_curves.curves import TrainingCurves, training_curves
 from trainer.training_curves.history import History, read_history
 

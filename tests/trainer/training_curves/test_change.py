@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from trainer.evaluation.bootstrap import Settings
+from trainer.bootstrap import Settings
 from trainer.training_curves.change import block_length, change_of, widened
 
 FEW = Settings(resamples=200)

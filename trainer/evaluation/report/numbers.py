@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from math import isfinite
 
+from trainer.bootstrap import Interval
 from trainer.evaluation.report.parts import Cell, Code, Prose
-from trainer.evaluation.result import Interval
 
 MISSING = "–"
 _MINUS = "−"

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from trainer.bootstrap import Interval
 from trainer.evaluation.report.numbers import bounds, from_to, number, plural
 from trainer.evaluation.report.parts import Block, Code, Points, Prose, Strong
 from trainer.evaluation.report.policies import best_baseline
-from trainer.evaluation.result import Evaluation, Generation, Interval, Rival
+from trainer.evaluation.result import Evaluation, Generation, Rival
 from trainer.evaluation.sentences import FIGURE_NAMES, percent, rival_sentences
 
 

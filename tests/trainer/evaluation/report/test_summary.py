@@ -4,9 +4,10 @@ import pytest
 
 from tests.trainer.evaluation.report.odd import no_baselines, no_intervals
 from tests.trainer.evaluation.report.sample import an_evaluation
+from trainer.bootstrap import Interval
 from trainer.evaluation.report.parts import Points
 from trainer.evaluation.report.summary import cautions, verdict
-from trainer.evaluation.result import Evaluation, Interval, Rival
+from trainer.evaluation.result import Evaluation, Rival
 
 
 def rival(

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from trainer.bootstrap import Interval
 from trainer.evaluation.report.numbers import number
 from trainer.evaluation.report.plots.sheet import (
     MUTED,
@@ -19,7 +20,6 @@ from trainer.evaluation.report.plots.sheet import (
     width_of,
     write,
 )
-from trainer.evaluation.result import Interval
 
 _ROW, _HEAD, _HIGH, _FOOT, _GAP, _LEAST = 20.0, 40.0, 180.0, 42.0, 32.0, 260.0
 _SAMPLE, _INSET = 28.0, 18.0

@@ -6,10 +6,10 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from trainer.bootstrap import Interval
 from trainer.evaluation.report.numbers import share
 from trainer.evaluation.report.plots.rows import Panel, RowName, bar, mark, rows_plot
 from trainer.evaluation.report.plots.sheet import top_of
-from trainer.evaluation.result import Interval
 
 
 class TypeFigures(NamedTuple):

@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from trainer.evaluation.counts import Floats, Sample
-from trainer.evaluation.result import Interval
+Floats = NDArray[np.float64]
+
+Interval = tuple[float, float]
+"""The lower and the upper bound of a percentile bootstrap interval."""
 
 _CHUNK_WEIGHTS = 2**23
 
@@ -22,6 +25,27 @@ class Settings(NamedTuple):
     resamples: int = 2000
     seed: int = 0
     confidence: float = 0.95
+
+
+class Sample(NamedTuple):
+    """What is resampled: clusters of several rollouts, and kinds of single ones with how many there are of each."""
+
+    whole: Floats
+    """(clusters of several rollouts, columns)."""
+    kinds: Floats
+    """(kinds, columns)."""
+    multiplicity: NDArray[np.int64]
+    """(kinds)."""
+
+    @property
+    def clusters(self) -> int:
+        """How many clusters there are."""
+        return len(self.whole) + int(self.multiplicity.sum())
+
+    def total(self) -> Floats:
+        """(columns) Sums over all clusters."""
+        total: Floats = self.whole.sum(axis=0) + self.multiplicity @ self.kinds
+        return total
 
 
 def resampled(sample: Sample, settings: Settings) -> Iterator[Floats]:

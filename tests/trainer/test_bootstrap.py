@@ -5,9 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from tests.trainer.evaluation.support import RED, STOP, evaluated, rollout
-from trainer.evaluation.bootstrap import Settings, interval, resampled
-from trainer.evaluation.counts import Sample
+from trainer.bootstrap import Sample, Settings, interval, resampled
 
 
 def sample_of(singles: dict[float, int], wholes: list[tuple[float, int]] | None = None) -> Sample:
@@ -80,13 +78,3 @@ def test_a_higher_confidence_makes_a_wider_interval() -> None:
     drawn = means(sample_of({1: 60, 0: 140}), Settings())
     (low, high), (lower, higher) = interval(drawn, 0.8) or (0, 0), interval(drawn, 0.99) or (0, 0)
     assert lower < low < high < higher
-
-
-def test_sessions_are_resampled_whole() -> None:
-    one_right = [rollout(STOP, STOP if n < 5 else RED, session=f"s{n}") for n in range(10) for _ in range(20)]
-    alone = [{**line, "session": f"s{n}"} for n, line in enumerate(one_right)]
-    clustered, independent = (evaluated(lines).intervals["exact_accuracy"] for lines in (one_right, alone))
-    assert clustered is not None
-    assert independent is not None
-    # √20 times as wide
-    assert clustered[1] - clustered[0] > 3 * (independent[1] - independent[0])
