@@ -1,15 +1,11 @@
-"""Checks a reward server before a run depends on it: reachable, ready, and scoring with the spec the run expects."""
+"""Checks a reward server before anybody depends on it: reachable, ready, and scoring with the spec that is expected."""
 
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import httpx
-from pydantic import ValidationError
 
-from reward_server import __version__
 from reward_server.client.options import is_loopback
-from reward_server.reward.spec import RewardSpec
-from trainer.openrlhf.agent.settings import CertaintyFrom
 
 _TIMEOUT_SECONDS = 10.0
 
@@ -28,14 +24,14 @@ class ServerFacts(NamedTuple):
     certainty_source: str
 
 
-class RunServer(NamedTuple):
-    """The server of a run, found fit for it."""
+class Answers(NamedTuple):
+    """What a ready server answered."""
 
     facts: ServerFacts
-    """Its spec and digest are the run's, not the server's default."""
-    spec: RewardSpec
-    certainty_model: str | None
-    """Whose certainty the server measures; None where it measures none, or has not yet."""
+    version: Any
+    """To /version."""
+    spec: Any
+    """To /specs/NAME; None where no spec was named."""
 
 
 def check_server(url: str, *, digest: str | None = None, api_key: str | None = None) -> ServerFacts:
@@ -45,64 +41,26 @@ def check_server(url: str, *, digest: str | None = None, api_key: str | None = N
     Raises PreflightError when it cannot be reached, is not ready, refuses the key, or scores with another spec than the
     one whose `digest` is given. Neither the facts nor an error repeat a key, be it `api_key` or part of the URL.
     """
-    given, shown, client = _client(url, api_key)
-    with client:
-        _get(client, shown, "/readyz")
-        version = _get(client, shown, "/version")
-        if (name := given.params.get("spec")) is not None:
-            version = _with_spec(version, _get(client, shown, f"/specs/{quote(name, safe='')}"))
-    facts = _facts(shown, version)
-    for wanted in (digest, given.params.get("digest")):
+    facts = ask_server(url, api_key=api_key).facts
+    for wanted in (digest, httpx.URL(url).params.get("digest")):
         if wanted is not None and wanted != facts.digest:
-            raise PreflightError(f"{shown} scores with {facts.spec} ({facts.digest}), not with the run's {wanted}")
+            raise PreflightError(f"{facts.url} scores with {facts.spec} ({facts.digest}), not with the run's {wanted}")
     return facts
 
 
-def check_run_server(url: str, spec: str, certainty: CertaintyFrom, *, api_key: str | None = None) -> RunServer:
-    """Ask the server whether it can reward a whole run: ready, the spec loaded, and the certainty the run counts on.
+def ask_server(url: str, *, spec: str | None = None, api_key: str | None = None) -> Answers:
+    """What a ready server says of itself, and of the `spec`, or of the one in `url`, in place of its default.
 
-    `certainty` says whose it is: `rollout`, each rollout brings the policy's own; `server`, the server measures it;
-    `none`, the spec has no use for it. Raises PreflightError as `check_server` does, and where these do not fit.
+    Raises PreflightError when it cannot be reached, is not ready, refuses the key, or has no such spec.
     """
-    _, shown, client = _client(url, api_key)
+    given, shown, client = _client(url, api_key)
+    name, detail = given.params.get("spec", spec), None
     with client:
         _get(client, shown, "/readyz")
         version = _get(client, shown, "/version")
-        detail = _get(client, shown, f"/specs/{quote(spec, safe='')}")
-    facts = _facts(shown, _with_spec(version, detail))
-    try:
-        read = RewardSpec.model_validate({"name": facts.spec, **detail["spec"]})
-        takes_rollouts, model = version["certainty"]["takes_rollouts"], version["certainty"]["model"]
-        is_understood = read.digest == facts.digest
-    except (KeyError, TypeError, ValidationError):
-        is_understood = False
-    if not is_understood:
-        versions = f"{facts.server_version}, and this is {__version__}"
-        raise PreflightError(f"{shown} describes spec {spec} in a way not understood here: its version is {versions}")
-    if (reason := _misfit(read, certainty, facts, bool(takes_rollouts))) is not None:
-        raise PreflightError(f"{shown}: {reason}")
-    return RunServer(facts, read, model)
-
-
-def _misfit(spec: RewardSpec, certainty: CertaintyFrom, facts: ServerFacts, takes_rollouts: bool) -> str | None:
-    """Why the run's certainty does not go with the spec or with the server."""
-    if not spec.needs_certainty:
-        if certainty == "none":
-            return None
-        return f"spec {spec.name} gives the rationale's certainty no weight: set server.certainty to none"
-    if certainty == "none":
-        return f"spec {spec.name} weighs the rationale's certainty: set server.certainty to rollout or server"
-    if certainty == "rollout" and not takes_rollouts:
-        return (
-            f"it takes no certainty that rollouts bring (its source is {facts.certainty_source}): set "
-            "server.certainty to server, or start it with --certainty rollout or --rollout-certainty"
-        )
-    if certainty == "server" and facts.certainty_source in ("rollout", "none"):
-        return (
-            f"it measures no certainty itself (its source is {facts.certainty_source}): set server.certainty to "
-            "rollout, or start it with --certainty vllm"
-        )
-    return None
+        if name is not None:
+            detail = _get(client, shown, f"/specs/{quote(name, safe='')}")
+    return Answers(_facts(shown, version if name is None else _with_spec(version, detail)), version, detail)
 
 
 def _client(url: str, api_key: str | None) -> tuple[httpx.URL, str, httpx.Client]:

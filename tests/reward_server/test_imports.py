@@ -113,6 +113,22 @@ def test_no_module_imports_itself_by_a_detour() -> None:
     assert order.index("reward_server.reward.spec") < order.index("reward_server.cli.app")
 
 
+@pytest.mark.parametrize("parts", [2, 3])
+def test_the_trainer_s_rooms_and_those_within_them_import_one_another_one_way(parts: int) -> None:
+    rooms: dict[str, set[str]] = {}
+    for module in FILES:
+        if is_of(module, "trainer"):
+            inside = {room_of(target, parts) for target in IMPORTS[module] if is_of(target, "trainer")}
+            rooms.setdefault(room_of(module, parts), set()).update(inside - {room_of(module, parts)})
+    order = list(TopologicalSorter(rooms).static_order())
+    assert order.index("trainer.preflight") < order.index("trainer.cli" if parts == 2 else "trainer.cli.check")
+
+
+def room_of(module: str, parts: int) -> str:
+    """A module's room, whose name has so many parts."""
+    return ".".join(module.split(".")[:parts])
+
+
 def test_reward_imports_nothing_of_the_rest() -> None:
     assert crossings("reward_server.reward", *(room for rooms in FLOORS for room in rooms)) == []
 

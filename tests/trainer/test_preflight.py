@@ -1,11 +1,8 @@
 """The check before a run: passes on the right server, and says in a sentence what is wrong with any other."""
 
-import json
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
@@ -13,16 +10,10 @@ import pytest
 from reward_server import __version__
 from reward_server.reward.spec import load_preset
 from tests.servers import Server, running_server
-from trainer.openrlhf.agent.settings import CertaintyFrom
-from trainer.preflight import PreflightError, check_run_server, check_server
+from tests.trainer.web_server import VERSION, Answers, ready, web_server
+from trainer.preflight import PreflightError, check_server
 
 SPEC = load_preset("shop-r1-no-rationale")
-VERSION = {
-    "server_version": "9.9",
-    "spec": {"name": "shop-r1", "digest": "sha256:00"},
-    "certainty": {"source": "none", "kind": None},
-}
-Answers = Mapping[str, tuple[int, bytes]]
 
 
 def refusal(url: str, digest: str | None = None, api_key: str | None = None) -> str:
@@ -30,31 +21,6 @@ def refusal(url: str, digest: str | None = None, api_key: str | None = None) -> 
         check_server(url, digest=digest, api_key=api_key)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-@contextmanager
-def web_server(answers: Answers) -> Iterator[str]:
-    """A web server with these answers by path; 404 for any other."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, body = answers.get(self.path, (404, b"no such page"))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -179,10 +145,6 @@ def test_an_address_with_another_path_is_told_what_was_asked_for(server: Server)
     assert "/rewards/readyz" in refusal(f"{server.url}/rewards")
 
 
-def ready(version: object) -> Answers:
-    return {"/readyz": (200, b"{}"), "/version": (200, json.dumps(version).encode())}
-
-
 @pytest.mark.parametrize(
     "answers",
     [
@@ -222,61 +184,3 @@ def test_the_spec_and_the_digest_in_a_trainer_s_url_are_checked(server: Server) 
     assert "404" in refusal(f"{server.url}/score?spec=nonexistent")
     assert "sha256:00" in refusal(f"{server.url}/score?digest=sha256:00")
     assert binary in refusal(f"{server.url}/score?spec=binary", digest=SPEC.digest)
-
-
-def run_refusal(url: str, spec: str, certainty: CertaintyFrom) -> str:
-    with pytest.raises(PreflightError) as caught:
-        check_run_server(url, spec, certainty)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["shop-r1-no-rationale", "binary", "customer-r1"])
-def test_a_run_gets_its_own_spec_and_digest_and_not_the_server_s_default(name: str, server: Server) -> None:
-    found = check_run_server(server.url, name, "none")
-    assert (found.facts.spec, found.facts.digest) == (name, load_preset(name).digest)
-    assert found.spec.action_space == load_preset(name).action_space
-    assert found.spec.digest == load_preset(name).digest
-    assert found.certainty_model is None
-
-
-def test_a_run_s_own_log_probabilities_are_taken_where_the_source_is_rollout(certainty_server: Server) -> None:
-    assert check_run_server(certainty_server.url, "shop-r1", "rollout").facts.certainty_source == "rollout"
-
-
-def test_a_server_that_measures_may_also_take_a_run_s_own(certainty_server: Server) -> None:
-    with running_server("--certainty", "local", "--rollout-certainty") as local:
-        assert check_run_server(local.url, "shop-r1", "rollout").certainty_model is not None
-        assert check_run_server(local.url, "shop-r1", "server").facts.certainty_source == "local"
-    with running_server("--certainty", "local") as local:
-        assert "--rollout-certainty" in run_refusal(local.url, "shop-r1", "rollout")
-    assert "it measures no certainty itself" in run_refusal(certainty_server.url, "shop-r1", "server")
-
-
-def test_a_spec_and_a_run_s_certainty_have_to_fit(certainty_server: Server) -> None:
-    assert "set server.certainty to rollout or server" in run_refusal(certainty_server.url, "shop-r1", "none")
-    for certainty in ("rollout", "server"):
-        assert "set server.certainty to none" in run_refusal(certainty_server.url, "binary", certainty)
-
-
-def test_a_spec_that_a_server_without_certainty_cannot_serve_is_told_with_the_reason(server: Server) -> None:
-    assert "the certainty source is 'none'" in run_refusal(server.url, "shop-r1", "rollout")
-
-
-def test_a_run_s_spec_that_is_not_loaded_is_told(server: Server) -> None:
-    assert "404" in run_refusal(server.url, "a/b", "none")
-
-
-@pytest.mark.parametrize(
-    "detail",
-    [
-        {"name": "shop-r1", "digest": "sha256:00", "spec": {}},
-        {"name": "shop-r1", "digest": "sha256:00"},
-        {"name": "shop-r1", "digest": "sha256:00", "spec": load_preset("shop-r1").canonical()},
-    ],
-    ids=["no spec", "nothing", "another digest"],
-)
-def test_a_server_of_another_version_is_told_by_what_it_says_of_a_spec(detail: object) -> None:
-    answers = {**ready(VERSION), "/specs/shop-r1": (200, json.dumps(detail).encode())}
-    with web_server(answers) as url:
-        assert f"its version is 9.9, and this is {__version__}" in run_refusal(url, "shop-r1", "none")

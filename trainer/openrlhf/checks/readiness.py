@@ -21,6 +21,7 @@ from trainer.openrlhf.checks.lengths import check_lengths, limit_of, load_chat_t
 from trainer.openrlhf.checks.machine import check_job_is_over, check_machine, problems_of_place
 from trainer.openrlhf.checks.overwriting import check_apart, check_survive
 from trainer.openrlhf.checks.resuming import check_certainty, check_history, check_version
+from trainer.openrlhf.checks.server import RunServer, check_run_server
 from trainer.openrlhf.problems import EnvironmentProblem, FolderError, RunProblem
 from trainer.openrlhf.recipe.flags import Read, to_arguments
 from trainer.openrlhf.recipe.parser import check_kept, check_names, installed_version, parse, parser_of
@@ -28,7 +29,7 @@ from trainer.openrlhf.recipe.paths import full_path, model_argument, with_full_p
 from trainer.openrlhf.recipe.recipe import Recipe
 from trainer.openrlhf.run.command import Command, ServerPin, Where, arguments, make_command
 from trainer.openrlhf.run.folder import Manifest, RunFolder, check_digest, check_new, check_resumable
-from trainer.preflight import PreflightError, RunServer, check_run_server
+from trainer.preflight import PreflightError
 
 Advance = Callable[[int], None]
 Progress = Callable[[int], Advance]

@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
+from trainer.openrlhf.checks.server import RunServer
 from trainer.openrlhf.problems import FolderError
 from trainer.openrlhf.run.folder import Manifest, RunFolder
-from trainer.preflight import RunServer
 
 
 def check_version(folder: RunFolder, before: Manifest, openrlhf: str | None) -> None:

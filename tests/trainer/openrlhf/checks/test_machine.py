@@ -1,14 +1,11 @@
 """What a run needs around it: a cluster that answers, GPUs that are there, libraries, nodes that can meet."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 
+from tests.trainer.web_server import web_server
 from trainer.openrlhf.checks.machine import check_job_is_over, check_machine, problems_of_place
 from trainer.openrlhf.problems import EnvironmentProblem
 from trainer.openrlhf.recipe.flags import Read
@@ -28,28 +25,6 @@ def refusal(name: str, *changes: tuple[str, Any], where: Where | None = None) ->
     with pytest.raises(EnvironmentProblem) as caught:
         check_machine(recipe, Read(recipe.flags), where or Where())
     return str(caught.value)
-
-
-@contextmanager
-def dashboard(body: bytes, path: str = "/api/version") -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200 if self.path == path else 404)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def test_two_nodes_need_a_cluster() -> None:
@@ -101,14 +76,14 @@ def _with_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_with_ray")
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b"[]", json.dumps({"ray_version": 2}).encode()])
 def test_an_address_that_is_no_cluster_is_told(body: bytes) -> None:
-    with dashboard(body) as url:
+    with web_server({"/api/version": (200, body)}) as url:
         assert "not as the dashboard of a Ray cluster" in refusal("grpo", where=Where(ray=url))
 
 
 @pytest.mark.usefixtures("_with_ray")
 def test_a_cluster_that_answers_will_do() -> None:
     recipe = read_recipe("grpo-2-nodes")
-    with dashboard(b'{"version": "4", "ray_version": "2.55.0"}') as url:
+    with web_server({"/api/version": (200, b'{"version": "4", "ray_version": "2.55.0"}')}) as url:
         check_machine(recipe, Read(recipe.flags), Where(ray=url))
 
 
@@ -126,7 +101,7 @@ def test_nodes_elsewhere_cannot_reach_a_server_on_this_machine() -> None:
 @pytest.mark.parametrize("status", ["PENDING", "RUNNING"])
 def test_a_job_that_goes_on_has_the_run_s_folder(status: str) -> None:
     body = json.dumps({"status": status, "submission_id": "run-1"}).encode()
-    with dashboard(body, "/api/jobs/run-1") as url, pytest.raises(EnvironmentProblem) as caught:
+    with web_server({"/api/jobs/run-1": (200, body)}) as url, pytest.raises(EnvironmentProblem) as caught:
         check_job_is_over(RayJob(address=url, id="run-1"), Where())
     told = f"the run's Ray job run-1 is still {status} at {url}: wait for it, or end it with "
     assert str(caught.value) == f"{told}`ray job stop --address {url} run-1`"
@@ -134,7 +109,7 @@ def test_a_job_that_goes_on_has_the_run_s_folder(status: str) -> None:
 
 def test_a_job_is_looked_for_where_its_cluster_is_reached_now() -> None:
     job = RayJob(address="http://127.0.0.1:1", id="run-1")
-    with dashboard(b'{"status": "RUNNING"}', "/api/jobs/run-1") as url:
+    with web_server({"/api/jobs/run-1": (200, b'{"status": "RUNNING"}')}) as url:
         with pytest.raises(EnvironmentProblem, match="still RUNNING"):
             check_job_is_over(job, Where(ray=f"{url}/"))
         check_job_is_over(job, Where())
@@ -142,6 +117,6 @@ def test_a_job_is_looked_for_where_its_cluster_is_reached_now() -> None:
 
 @pytest.mark.parametrize("body", [b'{"status": "STOPPED"}', b'{"status": "FAILED"}', b'{"status": {}}', b"[]", b"gone"])
 def test_a_job_that_is_over_holds_nothing(body: bytes) -> None:
-    with dashboard(body, "/api/jobs/run-1") as url:
+    with web_server({"/api/jobs/run-1": (200, body)}) as url:
         check_job_is_over(RayJob(address=url, id="run-1"), Where(ray=url))
         check_job_is_over(RayJob(address=url, id="never-submitted"), Where(ray=url))

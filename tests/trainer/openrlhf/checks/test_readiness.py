@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainer.openrlhf.checks.test_machine import dashboard
 from tests.trainer.openrlhf.run.test_folder import saved
+from tests.trainer.web_server import web_server
 from trainer.openrlhf.checks.readiness import Start, check_everything, read_flags, sketch
 from trainer.openrlhf.problems import EnvironmentProblem, FlagError, FolderError
 from trainer.openrlhf.recipe.flags import Read
@@ -82,7 +82,7 @@ def test_a_run_does_not_go_on_beside_its_earlier_job(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("trainer.openrlhf.checks.machine._check_gpus", lambda *_: None)
     again = grpo(("out", str(tmp_path / "run")), resume=True)
     body = json.dumps({"status": "RUNNING"}).encode()
-    with dashboard(body, "/api/jobs/run-1") as url:
+    with web_server({"/api/jobs/run-1": (200, body)}) as url:
         again.folder.write(
             Manifest(
                 recipe_name="grpo",

@@ -6,9 +6,10 @@ import pytest
 
 from reward_server.reward.spec import load_preset
 from trainer.openrlhf.checks.resuming import check_certainty, check_history, check_version
+from trainer.openrlhf.checks.server import RunServer
 from trainer.openrlhf.problems import FolderError
 from trainer.openrlhf.run.folder import Manifest, RunFolder
-from trainer.preflight import RunServer, ServerFacts
+from trainer.preflight import ServerFacts
 
 FOLDER = RunFolder(Path("/runs/grpo"))
 SPEC = load_preset("shop-r1")
