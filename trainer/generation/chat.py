@@ -10,9 +10,8 @@ from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 from transformers.utils import logging
 
 from trainer.generation.errors import GenerationError
+from trainer.model_folder import has_tokenizer
 from trainer.model_names import means_a_folder
-
-_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tekken.json")
 
 
 class Chat:
@@ -81,7 +80,7 @@ def _location(model: str) -> str:
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise GenerationError(f"{model}: the folder has no config.json, so there is no model in it")
-        if not any((folder / name).is_file() for name in _TOKENIZERS):
+        if not has_tokenizer(folder):
             raise GenerationError(f"{model}: the folder has no tokenizer; save it there with save_pretrained")
         return str(folder)
     if means_a_folder(model):

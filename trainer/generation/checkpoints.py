@@ -5,10 +5,10 @@ from filecmp import cmp
 from pathlib import Path
 
 from trainer.generation.errors import GenerationError
+from trainer.model_folder import NoWeights, weight_files
 
 _CHECKPOINT = re.compile(r"(best_)?global_step(\d+)_hf")
 """As OpenRLHF 0.11.2 names what `--ckpt.save_hf` saves under `--ckpt.path`, for SFT and RL alike."""
-_WEIGHTS = (".safetensors", ".bin")
 
 
 def checkpoints(run: Path) -> list[Path]:
@@ -41,6 +41,8 @@ def _same_weights(folder: Path, other: Path) -> bool:
 
 
 def _weights(folder: Path) -> dict[str, int]:
-    """The sizes of the files of weights in a folder; none where there is no folder."""
-    files = folder.iterdir() if folder.is_dir() else ()
-    return {file.name: file.stat().st_size for file in files if file.suffix in _WEIGHTS}
+    """The sizes of the files of weights in a folder; none where it has none, or is not there."""
+    try:
+        return {file.name: file.stat().st_size for file in weight_files(folder)}
+    except NoWeights:
+        return {}

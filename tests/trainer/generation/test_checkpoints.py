@@ -46,7 +46,7 @@ def test_the_last_checkpoint_is_left_out_where_its_weights_are_the_final_models(
     [
         {"model.safetensors": b"other"},
         {"model.safetensors": b"longer"},
-        {"model.safetensors": b"final", "more.safetensors": b""},
+        {"model.safetensors": b"final", "model-2.safetensors": b""},
         {"pytorch_model.bin": b"final"},
         {},
     ],

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from trainer.openrlhf.checks.weights import weight_files
+from trainer.model_folder import weight_files
 from trainer.openrlhf.problems import FolderError
 from trainer.openrlhf.recipe.paths import full_path
 from trainer.openrlhf.run.folder import RunFolder
@@ -19,7 +19,7 @@ def fingerprints(model: str, data: Path) -> dict[str, str]:
     folder = full_path(model)
     if folder.is_dir():
         config = _sha256(folder / "config.json")
-        weights = [f"{file.name} {file.stat().st_size}" for file in weight_files(folder, model)]
+        weights = [f"{file.name} {file.stat().st_size}" for file in weight_files(folder)]
         text = "\n".join([config, *weights])
         found["model"] = f"sha256:{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()}"
     return found

@@ -8,13 +8,12 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 from reward_server.decoding import DecodeError, decode
 from reward_server.json_lines import json_lines, too_long
 from reward_server.reward.action import ActionSpace, LabelError, read_label
+from trainer.model_folder import NoWeights, has_tokenizer, weight_files
 from trainer.model_names import means_a_folder
-from trainer.openrlhf.checks.weights import weight_files
 from trainer.openrlhf.problems import InputError
 from trainer.openrlhf.recipe.paths import full_path
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-_TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
 _IMAGE = "<image>"
 """What OpenRLHF replaces by a picture, wherever it stands in a prompt (prompts_dataset.py)."""
 _ROLES = ("system", "user", "assistant")
@@ -36,12 +35,14 @@ def check_model(name: str) -> None:
     """Raise InputError for a model that is not there: a folder that lacks something, or an id the Hub cannot have."""
     folder = full_path(name)
     if folder.is_dir():
-        files = [file.name for file in folder.iterdir()]
-        if "config.json" not in files:
+        if not (folder / "config.json").is_file():
             raise InputError(f"model: {name} has no config.json")
-        if not any(file in files for file in _TOKENIZERS):
+        if not has_tokenizer(folder):
             raise InputError(f"model: {name} has no tokenizer")
-        weight_files(folder, name)
+        try:
+            weight_files(folder)
+        except NoWeights as error:
+            raise InputError(f"model: {name} {error}") from None
         return
     if folder.exists():
         raise InputError(f"model: {name} is a file; name the folder it lies in")

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from reward_server.terminal import printable
+from trainer.model_folder import AdapterAlone, NoWeights, weight_files
 from trainer.openrlhf.run.command import Command
 from trainer.openrlhf.run.folder import RunFolder
 from trainer.openrlhf.run.history import History
@@ -87,8 +88,13 @@ def _check_outcome(folder: RunFolder, done: int, resumed: bool) -> None:
     """Raise TrainingError for a run that ended well by its own account, but trained nothing or kept nothing of it."""
     if not done and not resumed:
         raise TrainingError(f"OpenRLHF ended without a single step; see {folder.log}")
-    if not any(folder.model.glob("*.safetensors")) and not any(folder.model.glob("*.bin")):
-        raise TrainingError(f"OpenRLHF ended without an error, and without a model in {folder.model}; see {folder.log}")
+    try:
+        weight_files(folder.model)
+    except AdapterAlone:
+        pass  # all that LoRA trains
+    except NoWeights:
+        where = f"{folder.model}; see {folder.log}"
+        raise TrainingError(f"OpenRLHF ended without an error, and without a model in {where}") from None
 
 
 def _stop(command: Command, console: Console) -> None:

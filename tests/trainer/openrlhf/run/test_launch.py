@@ -39,9 +39,14 @@ def test_a_run_without_a_step_failed_though_openrlhf_ended_with_0(
     assert "stopped: OpenRLHF ended without a single step" in capsys.readouterr().err
 
 
-def test_a_run_that_saved_no_model_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert status(tmp_path, f"print({STEP.format(1)!r})") == 1
+@pytest.mark.parametrize("program", ["", SAVES.replace("model.safetensors", "training_args.bin")])
+def test_a_run_that_saved_no_model_failed(program: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(tmp_path, program + f"print({STEP.format(1)!r})") == 1
     assert "stopped: OpenRLHF ended without an error, and without a model in" in capsys.readouterr().err
+
+
+def test_an_adapter_is_all_that_a_run_with_lora_saves(tmp_path: Path) -> None:
+    assert status(tmp_path, SAVES.replace("model.safetensors", "adapter_model.bin") + f"print({STEP.format(1)!r})") == 0
 
 
 def test_a_finished_run_may_be_resumed_though_nothing_is_left_to_do(tmp_path: Path) -> None:
