@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from trainer.openrlhf.checks.server import RunServer
 from trainer.openrlhf.problems import FolderError
 from trainer.openrlhf.run.folder import Manifest, RunFolder
+from trainer.openrlhf.run.history import step_of
 
 
 def check_version(folder: RunFolder, before: Manifest, openrlhf: str | None) -> None:
@@ -46,13 +45,9 @@ def check_history(file: Path) -> None:
     except OSError as error:
         raise FolderError(f"{file}: {error.strerror}") from None
     for number, line in enumerate(lines, 1):
-        if line.endswith(b"\n") and not _is_step(line):
-            raise FolderError(f"{file}:{number}: no object with a step; mend the file, or name another --out")
-
-
-def _is_step(line: bytes) -> bool:
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(row, dict) and type(row.get("step")) is int and row["step"] >= 0
+        try:
+            if line.endswith(b"\n"):
+                step_of(line)
+        except ValueError:
+            reason = "no object with a step; mend the file, or name another --out"
+            raise FolderError(f"{file}:{number}: {reason}") from None

@@ -7,7 +7,7 @@ import orjson
 from trainer.openrlhf.run.log_lines import StepMetrics
 
 
-class History:
+class HistoryFile:
     """Adds steps to a file. A resumed run goes over some steps again: the later ones count."""
 
     def __init__(self, path: Path) -> None:
@@ -36,10 +36,11 @@ class History:
 
 def step_of(line: bytes) -> int:
     """The step that a line is of. Raises ValueError for a line that is none."""
-    try:
-        return int(orjson.loads(line)["step"])
-    except (KeyError, TypeError):
-        raise ValueError("a line without a step") from None
+    row = orjson.loads(line)
+    step = row.get("step") if isinstance(row, dict) else None
+    if not isinstance(step, int) or isinstance(step, bool) or step < 0:
+        raise ValueError("a line without a step")
+    return step
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -11,7 +11,7 @@ from reward_server.terminal import printable
 from trainer.model_folder import AdapterAlone, NoWeights, weight_files
 from trainer.openrlhf.run.command import Command
 from trainer.openrlhf.run.folder import RunFolder
-from trainer.openrlhf.run.history import History
+from trainer.openrlhf.run.history import HistoryFile
 from trainer.openrlhf.run.log_lines import StepMetrics
 from trainer.openrlhf.run.process import TrainingError, run_training
 from trainer.openrlhf.run.signals import Interrupted, stopping_signals
@@ -76,7 +76,7 @@ def _run(command: Command, folder: RunFolder, lock: int, steps: int, stall_minut
             command.argv,
             command.environment,
             folder.log,
-            History(folder.history),
+            HistoryFile(folder.history),
             stall_seconds=60 * stall_minutes,
             sft_steps_done=folder.steps_saved(),
             descriptors=[lock],

@@ -13,7 +13,7 @@ from math import isfinite
 from pathlib import Path
 from typing import IO
 
-from trainer.openrlhf.run.history import History
+from trainer.openrlhf.run.history import HistoryFile
 from trainer.openrlhf.run.log_lines import StepMetrics, StepReader, is_sample
 
 _GRACE_SECONDS = 30.0
@@ -41,7 +41,7 @@ def run_training(
     argv: Sequence[str],
     environment: Mapping[str, str],
     log: Path,
-    history: History,
+    history: HistoryFile,
     *,
     stall_seconds: float,
     sft_steps_done: int = 0,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.openrlhf.run.history import History
+from trainer.openrlhf.run.history import HistoryFile
 from trainer.openrlhf.run.log_lines import StepMetrics
 from trainer.openrlhf.run.process import TrainingError, run_training
 
@@ -21,7 +21,7 @@ STEP = (
 
 def run(tmp_path: Path, program: str, *, stall_seconds: float = 60, **environment: str) -> list[StepMetrics]:
     seen: list[StepMetrics] = []
-    history = History(tmp_path / "history.jsonl")
+    history = HistoryFile(tmp_path / "history.jsonl")
     argv = [sys.executable, "-c", program]
     run_training(argv, environment, tmp_path / "log.txt", history, stall_seconds=stall_seconds, on_step=seen.append)
     return seen
@@ -145,12 +145,12 @@ def test_a_process_that_prints_on_after_the_trainer_does_not_hold_the_launcher_u
 def test_a_launcher_that_is_killed_takes_the_trainer_with_it(tmp_path: Path, sign: signal.Signals) -> None:
     trainer = "import time, os; print(os.getpid(), flush=True); time.sleep(600)"
     launcher = (
-        "import sys; from pathlib import Path; from trainer.openrlhf.run.history import History\n"
+        "import sys; from pathlib import Path; from trainer.openrlhf.run.history import HistoryFile\n"
         "from trainer.openrlhf.run.process import run_training\n"
         "from trainer.openrlhf.run.signals import stopping_signals\n"
         "folder = Path(sys.argv[1])\n"
         "with stopping_signals():\n"
-        f"    argv, history = [sys.executable, '-c', {trainer!r}], History(folder / 'h')\n"
+        f"    argv, history = [sys.executable, '-c', {trainer!r}], HistoryFile(folder / 'h')\n"
         "    run_training(argv, {}, folder / 'log.txt', history, stall_seconds=60)"
     )
     process = subprocess.Popen([sys.executable, "-c", launcher, str(tmp_path)], stderr=subprocess.DEVNULL)
@@ -192,7 +192,7 @@ def test_output_without_an_end_of_line_is_kept_and_does_not_grow_in_memory(tmp_p
 def test_how_many_steps_were_done_is_told(tmp_path: Path) -> None:
     program = f"print({STEP.format(1, 0.5, 0.1)!r}); print({STEP.format(2, 0.5, 0.1)!r})"
     argv = [sys.executable, "-c", program]
-    assert run_training(argv, {}, tmp_path / "log", History(tmp_path / "h"), stall_seconds=60) == 2
+    assert run_training(argv, {}, tmp_path / "log", HistoryFile(tmp_path / "h"), stall_seconds=60) == 2
 
 
 def test_a_process_that_outlives_the_trainer_does_not_hold_the_launcher_up(tmp_path: Path) -> None:
