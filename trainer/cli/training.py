@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,6 +12,7 @@ from reward_server.terminal import BAD_INPUT, byte_progress, printable
 
 if TYPE_CHECKING:
     from trainer.openrlhf.checks.readiness import Ready, Start
+    from trainer.openrlhf.recipe.flags import Kind
     from trainer.openrlhf.run.command import Where
 
 RecipeArgument = Annotated[
@@ -43,7 +44,7 @@ class Options:
     dry_run: bool
 
 
-def train(kind: Literal["sft", "grpo"], recipe_name: str, options: Options, where: "Where") -> None:
+def train(kind: "Kind", recipe_name: str, options: Options, where: "Where") -> None:
     """Check all that the recipe depends on, then run it; or print its command."""
     from trainer.openrlhf.checks.readiness import check_everything, sketch
     from trainer.openrlhf.problems import RunProblem
@@ -83,7 +84,7 @@ def train(kind: Literal["sft", "grpo"], recipe_name: str, options: Options, wher
         raise typer.Exit(BAD_INPUT)
 
 
-def _start(kind: Literal["sft", "grpo"], recipe_name: str, options: Options, where: "Where") -> "Start":
+def _start(kind: "Kind", recipe_name: str, options: Options, where: "Where") -> "Start":
     from trainer.openrlhf.checks.readiness import Start
     from trainer.openrlhf.problems import RecipeError
     from trainer.openrlhf.recipe.recipe import find_recipe, read_recipe

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from reward_server.decoding import DecodeError, decode
 from reward_server.json_lines import json_lines, too_long
@@ -11,6 +11,7 @@ from reward_server.reward.action import ActionSpace, LabelError, read_label
 from trainer.model_folder import NoWeights, has_tokenizer, weight_files
 from trainer.model_names import means_a_folder
 from trainer.openrlhf.problems import InputError
+from trainer.openrlhf.recipe.flags import Kind
 from trainer.openrlhf.recipe.paths import full_path
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -82,7 +83,7 @@ def check_data_path(name: str, key: str = "data") -> None:
 
 
 def training_rows(
-    file: BinaryIO, name: str, trainer: Literal["sft", "grpo"], space: ActionSpace | None = None, key: str = "data"
+    file: BinaryIO, name: str, trainer: Kind, space: ActionSpace | None = None, key: str = "data"
 ) -> Iterator[TrainingRow]:
     """The rows of the data file that `key` names, in order. With a `space`, labels of RL data must be actions of it.
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from trainer.openrlhf.checks.inputs import TrainingRow
 from trainer.openrlhf.problems import InputError
-from trainer.openrlhf.recipe.flags import Read
+from trainer.openrlhf.recipe.flags import Kind, Read
 
 _ROWS_AT_ONCE = 64
 _CHARACTERS_AT_ONCE = 4 * 2**20
@@ -23,7 +23,7 @@ class Limit:
     reason: str
 
 
-def limit_of(flags: Read, trainer: Literal["sft", "grpo"]) -> Limit:
+def limit_of(flags: Read, trainer: Kind) -> Limit:
     """How long a prompt (GRPO) or a chat (SFT) may be."""
     longest = flags.count("data.max_len", 2048)
     if trainer == "sft":
@@ -50,7 +50,7 @@ def check_lengths(
     rows: Iterable[TrainingRow],
     tokenizer: Any,
     limit: Limit,
-    trainer: Literal["sft", "grpo"],
+    trainer: Kind,
     name: str,
     *,
     most: int,
@@ -98,7 +98,7 @@ def _chunks(rows: Iterable[TrainingRow]) -> Iterator[list[TrainingRow]]:
         yield chunk
 
 
-def _lengths(rows: list[TrainingRow], tokenizer: Any, limit: Limit, trainer: Literal["sft", "grpo"]) -> list[int]:
+def _lengths(rows: list[TrainingRow], tokenizer: Any, limit: Limit, trainer: Kind) -> list[int]:
     """Tokens of each row, as OpenRLHF's data sets make its text."""
     if not rows:
         return []

@@ -4,7 +4,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from math import isfinite
-from typing import Any
+from typing import Any, Literal
+
+Kind = Literal["sft", "grpo"]
+"""What trains: the command that runs a recipe."""
 
 Scalar = str | int | float | bool
 Value = Scalar | Sequence[Scalar]
@@ -25,7 +28,7 @@ _OF_BOTH = {
     "use_ms": "model, a folder or a Hub id",
 }
 
-SET_BY_RECIPE: Mapping[str, Mapping[str, str]] = {
+SET_BY_RECIPE: Mapping[Kind, Mapping[str, str]] = {
     "sft": {
         **_OF_BOTH,
         "model.model_name_or_path": "model",

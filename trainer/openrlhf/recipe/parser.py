@@ -17,12 +17,12 @@ from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from trainer.openrlhf.problems import FlagError
-from trainer.openrlhf.recipe.flags import SET_BY_RECIPE, Flags
+from trainer.openrlhf.recipe.flags import SET_BY_RECIPE, Flags, Kind
 
-MODULES = {"sft": "openrlhf.cli.train_sft", "grpo": "openrlhf.cli.train_ppo_ray"}
+MODULES: Mapping[Kind, str] = {"sft": "openrlhf.cli.train_sft", "grpo": "openrlhf.cli.train_ppo_ray"}
 """OpenRLHF's command, by the trainer that a recipe names."""
 
 _CONFIG = "openrlhf.utils.config"
@@ -45,7 +45,7 @@ def installed_version() -> str | None:
         return None
 
 
-def parser_of(trainer: Literal["sft", "grpo"]) -> argparse.ArgumentParser:
+def parser_of(trainer: Kind) -> argparse.ArgumentParser:
     """The parser of OpenRLHF's command. Raises FlagError where its source has another shape."""
     try:
         _run(trainer, [], names_only=True)
@@ -54,7 +54,7 @@ def parser_of(trainer: Literal["sft", "grpo"]) -> argparse.ArgumentParser:
     raise FlagError(f"{MODULES[trainer]} of OpenRLHF {installed_version()} parses no arguments")
 
 
-def check_names(flags: Flags, trainer: Literal["sft", "grpo"]) -> None:
+def check_names(flags: Flags, trainer: Kind) -> None:
     """Raise FlagError for a flag that OpenRLHF does not have, and for a value too many or too few."""
     known = _flags_with_value(trainer)
     for name, value in flags.items():
@@ -70,9 +70,7 @@ def check_names(flags: Flags, trainer: Literal["sft", "grpo"]) -> None:
             raise FlagError(f"openrlhf.{name}: the flag is true or false, not {value!r}")
 
 
-def check_kept(
-    parser: argparse.ArgumentParser, ours: Sequence[str], flags: Sequence[str], trainer: Literal["sft", "grpo"]
-) -> None:
+def check_kept(parser: argparse.ArgumentParser, ours: Sequence[str], flags: Sequence[str], trainer: Kind) -> None:
     """Raise FlagError where a recipe's flags, after `ours`, change what the parser reads for one of ours."""
     read = argparse.ArgumentParser.parse_args  # the parser's own ends here, to hand itself out
     alone, together = vars(read(parser, list(ours))), vars(read(parser, [*ours, *flags]))
@@ -81,12 +79,12 @@ def check_kept(
             raise FlagError(f"openrlhf: its flags say --{name} {together[name]}, which follows from {key}")
 
 
-def parse(arguments: Sequence[str], trainer: Literal["sft", "grpo"]) -> Parsed:
+def parse(arguments: Sequence[str], trainer: Kind) -> Parsed:
     """What OpenRLHF reads from these arguments. Raises FlagError for what it refuses."""
     return _run(trainer, arguments)
 
 
-def _flags_with_value(trainer: Literal["sft", "grpo"]) -> dict[str, bool]:
+def _flags_with_value(trainer: Kind) -> dict[str, bool]:
     """OpenRLHF's flags by name, and whether each takes a value."""
     return {
         name.removeprefix("--"): action.nargs != 0
@@ -102,7 +100,7 @@ class _Built(BaseException):
         self.parser = parser
 
 
-def _run(trainer: str, arguments: Sequence[str], *, names_only: bool = False) -> Parsed:
+def _run(trainer: Kind, arguments: Sequence[str], *, names_only: bool = False) -> Parsed:
     module = MODULES[trainer]
     source, config = _sources(module)
     seen: list[Any] = []

@@ -14,12 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from trainer.openrlhf.agent.settings import MOST_LOGPROBS, CertaintyFrom
 from trainer.openrlhf.problems import RecipeError
-from trainer.openrlhf.recipe.flags import SET_BY_RECIPE, FlagTreeError, Value, flatten
+from trainer.openrlhf.recipe.flags import SET_BY_RECIPE, FlagTreeError, Kind, Value, flatten
 from trainer.openrlhf.recipe.yaml_text import YamlError, load_yaml
 
 SHIPPED = resources.files("trainer") / "recipes"
 
-Kind = Literal["sft", "grpo"]
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^\P{C}+$")]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Seconds = Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)]

@@ -5,12 +5,13 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from trainer.openrlhf.problems import FolderError
+from trainer.openrlhf.recipe.flags import Kind
 from trainer.openrlhf.recipe.paths import with_full_paths
 from trainer.openrlhf.recipe.yaml_text import dump_yaml
 
@@ -131,7 +132,7 @@ class RunFolder:
             raise FolderError(f"{latest} names {tag!r}: a run of SFT goes on from a global_step alone")
         return int(found[1])
 
-    def check_checkpoint(self, trainer: Literal["sft", "grpo"]) -> None:
+    def check_checkpoint(self, trainer: Kind) -> None:
         """Raise FolderError without a checkpoint to go on from: OpenRLHF would start anew, with a warning at most."""
         saved = self.checkpoints / "_actor" if trainer == "grpo" else self.checkpoints
         latest = saved / "latest"
@@ -197,7 +198,7 @@ def check_new(folder: RunFolder, *, overwrite: bool) -> None:
     folder.read()
 
 
-def check_resumable(folder: RunFolder, recipe: dict[str, Any], trainer: Literal["sft", "grpo"]) -> Manifest:
+def check_resumable(folder: RunFolder, recipe: dict[str, Any], trainer: Kind) -> Manifest:
     """The manifest of the run to go on with.
 
     Raises FolderError where there is none, where it has no checkpoint (OpenRLHF would start anew without a word), or

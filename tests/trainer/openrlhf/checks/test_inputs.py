@@ -3,7 +3,7 @@
 import io
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -11,6 +11,7 @@ import reward_server.certainty
 from reward_server.reward.spec import load_preset
 from trainer.openrlhf.checks.inputs import check_data_path, check_model, training_rows
 from trainer.openrlhf.problems import InputError
+from trainer.openrlhf.recipe.flags import Kind
 
 DEMO = Path(reward_server.certainty.__file__).parent / "demo_model"
 SPACE = load_preset("shop-r1").action_space
@@ -20,12 +21,12 @@ RL = {"prompt": [SYSTEM, USER], "label": '{"type":"terminate"}', "step": 2}
 SFT = {"messages": [SYSTEM, USER, ANSWER], "steps": [1]}
 
 
-def rows(kind: Literal["sft", "grpo"], *content: Any) -> list[int]:
+def rows(kind: Kind, *content: Any) -> list[int]:
     lines = b"".join(row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in content)
     return [row.line for row in training_rows(io.BytesIO(lines), "d.jsonl", kind, SPACE)]
 
 
-def refusal(kind: Literal["sft", "grpo"], *content: Any) -> str:
+def refusal(kind: Kind, *content: Any) -> str:
     with pytest.raises(InputError) as caught:
         rows(kind, *content)
     assert "\n" not in str(caught.value)
