@@ -39,6 +39,10 @@ Logprobs = Annotated[list[Annotated[float, Field(le=0, allow_inf_nan=False)]], F
 Texts = Annotated[list[str], Field(fail_fast=True)]
 
 
+LARGEST_VOCABULARY = 10_000_000
+"""Of any evidence of certainty."""
+
+
 class _Message(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, use_attribute_docstrings=True)
 
@@ -46,7 +50,7 @@ class _Message(BaseModel):
 class CertaintyEvidence(_Message):
     """The policy's own top-k log-probabilities of the rationale."""
 
-    vocab_size: Annotated[int, Field(ge=2, le=10_000_000)]
+    vocab_size: Annotated[int, Field(ge=2, le=LARGEST_VOCABULARY)]
     """Size V of the vocabulary that the probabilities are over."""
     top_logprobs: Annotated[list[Logprobs], Field(fail_fast=True)]
     """One list per rationale token: the k largest natural log-probabilities, before any sampling transform."""

@@ -4,20 +4,11 @@ Each rule is what OpenRLHF 0.11.2 does; the comments say where.
 """
 
 from collections.abc import Callable, Iterator
-from math import log, sqrt
-from typing import NamedTuple
 
-from reward_server.reward.spec import RewardSpec
+from trainer.openrlhf.checks.batches import batches, group
 from trainer.openrlhf.problems import FlagError
 from trainer.openrlhf.recipe.flags import Read
 from trainer.openrlhf.recipe.recipe import Recipe
-
-_LARGEST_VOCABULARY = 10_000_000
-"""Of any evidence of certainty that a server takes; KL(p‖U) is at most its logarithm."""
-_LARGEST_FROM_UNIFORM = 104.0
-"""KL(U‖p) in float32: no softmax has a probability between 0 and 1e-45."""
-_CLIP = (-10.0, 10.0)
-"""OpenRLHF's default `--reward.clip_range`."""
 
 
 def check_flags(recipe: Recipe, flags: Read) -> None:
@@ -76,18 +67,18 @@ def _of_cpu(recipe: Recipe, flags: Read) -> Iterator[str]:
 
 def _of_groups(recipe: Recipe, flags: Read) -> Iterator[str]:
     """deepspeed.py:105: the processes form a mesh of (data parallel, ring attention, tensor parallel)."""
-    group = _group(flags)
-    if recipe.training_gpus % group:
+    size = group(flags)
+    if recipe.training_gpus % size:
         ring, tensor = flags.count("ds.ring_attn_size", 1), flags.count("ds.tensor_parallel_size", 1)
         yield (
-            f"openrlhf.ds.ring_attn_size: {recipe.training_gpus} GPUs cannot be cut into groups of {group} "
+            f"openrlhf.ds.ring_attn_size: {recipe.training_gpus} GPUs cannot be cut into groups of {size} "
             f"(ds.ring_attn_size {ring} × ds.tensor_parallel_size {tensor})"
         )
 
 
 def _of_batches(recipe: Recipe, flags: Read) -> Iterator[str]:
     """DeepSpeed asserts train batch = micro batch × accumulation × data-parallel ranks."""
-    batch, micro, ranks = _batches(recipe, flags)
+    batch, micro, ranks = batches(recipe, flags)
     if not flags.is_on("train.dynamic_batch_enable") and batch % (micro * ranks):
         yield (
             f"openrlhf.train.batch_size: {batch} is no multiple of {micro * ranks} "
@@ -134,7 +125,7 @@ def _of_placement(recipe: Recipe, flags: Read) -> Iterator[str]:
 
 
 def _of_rollouts(recipe: Recipe, flags: Read) -> Iterator[str]:
-    batch, _, ranks = _batches(recipe, flags)
+    batch, _, ranks = batches(recipe, flags)
     rollouts = flags.count("rollout.batch_size", 1024) * flags.count("rollout.n_samples_per_prompt", 1)
     if rollouts % batch:
         # loss_utils.py:80: what is left over would be added to the next step's gradient.
@@ -152,101 +143,3 @@ def _of_rollouts(recipe: Recipe, flags: Read) -> Iterator[str]:
     longest, new = flags.count("data.max_len", 2048), flags.count("rollout.max_new_tokens", 0)
     if new >= longest:
         yield f"openrlhf.rollout.max_new_tokens: {new} leave no room for a prompt in data.max_len {longest}"
-
-
-class Span(NamedTuple):
-    """The smallest and the largest reward."""
-
-    smallest: float
-    largest: float
-
-
-def reward_span(spec: RewardSpec) -> Span:
-    """Bounds of any reward under a spec, its certainty term included."""
-    earned = [0.0]
-    wrong = [0.0]
-    for rule in spec.actions.values():
-        exact = max([rule.exact, *(rule.exact_by_label.weights.values() if rule.exact_by_label else ())])
-        fields = sum(field.attribute + field.value * (spec.dars if field.dars else 1) for field in rule.fields.values())
-        earned.append(rule.type + exact + fields)
-        wrong.append(rule.wrong)
-    most = _LARGEST_FROM_UNIFORM if spec.certainty.kind == "kl_from_uniform" else log(_LARGEST_VOCABULARY)
-    return Span(min(wrong), spec.format.weight + max(earned) + spec.certainty.weight * most)
-
-
-def check_clip(flags: Read, spec: RewardSpec) -> None:
-    """Raise FlagError where `--reward.clip_range` would cut what the spec tells apart.
-
-    OpenRLHF clips what is left of a reward after its estimator has taken a baseline off (experience_maker.py:279-297,
-    compute_reward in models/utils.py): `group_norm` has divided by the group's standard deviation by then, so that
-    nothing exceeds (n - 1)/√n; the others have not, and rewards of a thousand become signs.
-    """
-    low, high = flags.pair("reward.clip_range", _CLIP)
-    estimator = flags.text("algo.advantage.estimator", "gae")
-    if estimator == "group_norm":
-        n = flags.count("rollout.n_samples_per_prompt", 1)
-        need = Span(-(n - 1) / sqrt(n), (n - 1) / sqrt(n))
-        what = f"advantages of groups of {n}"
-    else:
-        need = reward_span(spec)
-        what = f"rewards under {spec.name}"
-        if estimator not in ("gae", "reinforce"):
-            width = need.largest - need.smallest
-            need, what = Span(-width, width), f"{what} less their baseline"
-    if low > need.smallest or high < need.largest:
-        raise FlagError(
-            f"openrlhf.reward.clip_range: with the estimator {estimator}, OpenRLHF would clip {what} to "
-            f"[{low:g}, {high:g}]: set it to [{_outward(need.smallest)}, {_outward(need.largest)}] or wider"
-        )
-
-
-def _outward(bound: float) -> int:
-    """The whole number that is no nearer to zero."""
-    size = -int(-abs(bound) // 1)
-    return -size if bound < 0 else size
-
-
-def _group(flags: Read) -> int:
-    return flags.count("ds.ring_attn_size", 1) * flags.count("ds.tensor_parallel_size", 1)
-
-
-def _batches(recipe: Recipe, flags: Read) -> tuple[int, int, int]:
-    """The training batch, the micro batch, and the data-parallel ranks."""
-    micro = flags.count("train.micro_batch_size", 1 if recipe.trainer == "grpo" else 8)
-    return flags.count("train.batch_size", 128), micro, recipe.training_gpus // _group(flags)
-
-
-class Plan(NamedTuple):
-    """How far the data goes."""
-
-    rows: int
-    """That are trained on in an epoch."""
-    steps: int
-    per_step: int
-    """Rows that a step takes."""
-
-
-def check_rows(recipe: Recipe, flags: Read, rows: int) -> Plan:
-    """What `rows` of data come to. Raises FlagError where that is not a single step, or an uneven last one."""
-    rows = min(rows, flags.count("data.max_samples", 100_000_000))
-    batch, micro, ranks = _batches(recipe, flags)
-    if recipe.trainer == "sft":
-        per_rank = rows // ranks // micro
-        epochs = flags.count("train.max_epochs", 2)
-        accumulated = batch // micro // ranks
-        if per_rank * epochs < accumulated:
-            # sft_trainer.py:109.
-            raise FlagError(f"data: {rows:,} rows in {epochs} epochs are less than one batch of {batch}")
-        return Plan(rows, per_rank * epochs // accumulated, batch)
-    prompts, samples = flags.count("rollout.batch_size", 1024), flags.count("rollout.n_samples_per_prompt", 1)
-    episodes = flags.count("train.num_episodes", 1)
-    if rows < prompts:
-        raise FlagError(f"data: {rows:,} prompts are less than one step of {prompts} (openrlhf.rollout.batch_size)")
-    left = rows % prompts
-    if left * samples % (micro * ranks):
-        # launcher.py:355 again: the last rollouts of an episode are shared out like the others.
-        raise FlagError(
-            f"openrlhf.data.max_samples: the last {left} of {rows:,} prompts make {left * samples} rollouts, which "
-            f"{ranks} data-parallel ranks cannot share evenly: set it to {rows - left}"
-        )
-    return Plan(rows, -(-rows // prompts) * episodes, prompts)

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from reward_server import __version__
 from trainer.openrlhf.agent.settings import VARIABLES
-from trainer.openrlhf.checks.agreement import Plan, check_clip, check_flags, check_rows
+from trainer.openrlhf.checks.agreement import check_flags
+from trainer.openrlhf.checks.amount import Plan, check_rows
 from trainer.openrlhf.checks.cautions import cautions
 from trainer.openrlhf.checks.entrypoint import check_entrypoint
 from trainer.openrlhf.checks.fingerprints import check_fingerprints, fingerprints
@@ -21,6 +22,7 @@ from trainer.openrlhf.checks.lengths import check_lengths, limit_of, load_chat_t
 from trainer.openrlhf.checks.machine import check_job_is_over, check_machine, problems_of_place
 from trainer.openrlhf.checks.overwriting import check_apart, check_survive
 from trainer.openrlhf.checks.resuming import check_certainty, check_history, check_version
+from trainer.openrlhf.checks.reward_clip import check_clip
 from trainer.openrlhf.checks.server import RunServer, check_run_server
 from trainer.openrlhf.problems import EnvironmentProblem, FolderError, RunProblem
 from trainer.openrlhf.recipe.flags import Read, to_arguments
