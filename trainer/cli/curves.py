@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from reward_server.terminal import JsonOption, as_json, output_file
+from trainer.cli.intervals import ConfidenceOption, ResamplesOption, SeedOption
 
 _PNG_WIDTH = 800
 
@@ -15,19 +16,15 @@ def curves(
     report: Annotated[Path | None, typer.Option("--report", help="Also write a report to this file, as HTML.")] = None,
     png: Annotated[Path | None, typer.Option("--png", help="Also draw all curves into this file, as PNG.")] = None,
     json_file: JsonOption = None,
-    resamples: Annotated[
-        int, typer.Option("--resamples", min=100, max=100_000, help="Bootstrap resamples behind the intervals.")
-    ] = 2_000,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Of the resamples.")] = 0,
-    confidence: Annotated[float, typer.Option("--confidence", help="Of the intervals, between 0 and 1.")] = 0.95,
+    resamples: ResamplesOption = 2_000,
+    seed: SeedOption = 0,
+    confidence: ConfidenceOption = 0.95,
 ) -> None:
     """Show how the reward, its terms and the predicted types change over training, of one run or of several.
 
     For each metric: its mean over the first and over the last tenth of the steps, and by how much they differ, with an
     interval. A run may still be going on.
     """
-    if not 0 < confidence < 1:
-        raise typer.BadParameter("a confidence is between 0 and 1, such as 0.95", param_hint="--confidence")
     from rich.console import Console
 
     from trainer.bootstrap import Settings

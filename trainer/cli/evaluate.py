@@ -1,11 +1,13 @@
 """`shop-r1 evaluate`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from reward_server.terminal import STDIN, JsonOption, SpecOption, the_spec
+from trainer.cli.intervals import ConfidenceOption, ResamplesOption, SeedOption
 
 
 def evaluate(
@@ -56,13 +58,9 @@ def evaluate(
     markdown: Annotated[
         Path | None, typer.Option("--markdown", help="Also write it as Markdown, with its plots in a folder beside it.")
     ] = None,
-    resamples: Annotated[
-        int, typer.Option("--resamples", min=100, max=100_000, help="Bootstrap resamples behind the intervals.")
-    ] = 2_000,
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, max=2**63 - 1, help="Of resamples, samples, and the built-in storefront.")
-    ] = 0,
-    confidence: Annotated[float, typer.Option("--confidence", help="Of the intervals, between 0 and 1.")] = 0.95,
+    resamples: ResamplesOption = 2_000,
+    seed: SeedOption = 0,
+    confidence: ConfidenceOption = 0.95,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave lines out that cannot be scored.")] = False,
 ) -> None:
     """Measure how well completions predict shoppers, with intervals, beside what trivial policies score.
@@ -72,28 +70,19 @@ def evaluate(
     or `--checkpoints` the completions are generated for the rows of `--data` first, one run per model and temperature.
     """
     reward_spec = the_spec(spec)
-    if not 0 < confidence < 1:
-        raise typer.BadParameter("a confidence is between 0 and 1, such as 0.95", param_hint="--confidence")
-    asks_models = bool(model or checkpoints)
-    if files and asks_models:
-        raise typer.BadParameter("rollouts are either read or generated: give files or --model", param_hint="FILE")
-    if asks_models != (data is not None):
-        raise typer.BadParameter("models need --data, and --data needs --model or --checkpoints", param_hint="--data")
-    if not asks_models and (temperature or limit is not None or generated is not None):
-        raise typer.BadParameter("this is for generating, with --model", param_hint="--temperature/--limit/--generated")
+    _check_usage(
+        files or [],
+        asks_models=bool(model or checkpoints),
+        has_data=data is not None,
+        says_how=bool(temperature or limit is not None or generated is not None),
+        is_table=table is not None,
+        reports=bool(report is not None or markdown is not None or history),
+    )
     if table is not None:
-        if asks_models:
-            raise typer.BadParameter("a published table is checked by itself, without models", param_hint="--table")
-        if files:
-            raise typer.BadParameter("a published table is checked by itself, without rollout files", param_hint="FILE")
-        if report is not None or markdown is not None or history:
-            raise typer.BadParameter("reports are on rollouts; a table has --json", param_hint="--table")
         from trainer.cli.published_table import check_published
 
         check_published(table, reward_spec, json_file)
         return
-    if (files or []).count(STDIN) > 1:
-        raise typer.BadParameter("standard input can be read only once", param_hint="FILE")
     from trainer.bootstrap import Settings
     from trainer.cli.evaluate_runs import Outputs, evaluate_runs, given
 
@@ -118,3 +107,23 @@ def evaluate(
     )
     runs = generated_runs(asked, reward_spec.action_space, outputs)
     evaluate_runs(runs, reward_spec, settings, skip_bad, outputs, history or [])
+
+
+def _check_usage(
+    files: Sequence[Path], *, asks_models: bool, has_data: bool, says_how: bool, is_table: bool, reports: bool
+) -> None:
+    """Raise typer.BadParameter for options that do not go together; `says_how` is about generating."""
+    if files and asks_models:
+        raise typer.BadParameter("rollouts are either read or generated: give files or --model", param_hint="FILE")
+    if asks_models != has_data:
+        raise typer.BadParameter("models need --data, and --data needs --model or --checkpoints", param_hint="--data")
+    if not asks_models and says_how:
+        raise typer.BadParameter("this is for generating, with --model", param_hint="--temperature/--limit/--generated")
+    if is_table and asks_models:
+        raise typer.BadParameter("a published table is checked by itself, without models", param_hint="--table")
+    if is_table and files:
+        raise typer.BadParameter("a published table is checked by itself, without rollout files", param_hint="FILE")
+    if is_table and reports:
+        raise typer.BadParameter("reports are on rollouts; a table has --json", param_hint="--table")
+    if files.count(STDIN) > 1:
+        raise typer.BadParameter("standard input can be read only once", param_hint="FILE")

@@ -16,11 +16,12 @@ from reward_server.reward.action import ActionSpace
 from reward_server.terminal import STDIN, input_file, keep_the_input, output_file, printable
 from trainer.cli.evaluate_runs import Outputs, RolloutFile, refuse
 from trainer.evaluation.result import Generation
+from trainer.file_digest import sha256_of
 from trainer.generation.checkpoints import checkpoints
 from trainer.generation.engine import Engine
 from trainer.generation.engines import load_engine, resolved
 from trainer.generation.errors import GenerationError
-from trainer.generation.generated_files import digest_of, digest_of_model, file_of, is_complete, record
+from trainer.generation.generated_files import digest_of_model, file_of, is_complete, record
 from trainer.generation.rows import rollout
 from trainer.generation.sampling import LEAST_TEMPERATURE, Sampling
 
@@ -105,7 +106,7 @@ def _planned(request: Request, folder: Path, outputs: Outputs) -> dict[str, list
         raise typer.BadParameter("the rows are read more than once: name a file", param_hint="--data")
     with input_file(request.data) as source:
         keep_the_input(source, {f"--{name}": path for name, path in outputs._asdict().items()})
-    engine, digest = resolved(request.engine), f"sha256:{digest_of(request.data)}"
+    engine, digest = resolved(request.engine), f"sha256:{sha256_of(request.data)}"
     runs: dict[str, list[_Planned]] = {}
     for model in models:
         model_files, shown = digest_of_model(model), model.encode(errors="replace").decode()

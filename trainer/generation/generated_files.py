@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from trainer.evaluation.result import Generation
+from trainer.file_digest import sha256_of
 
 _LONGEST_NAME = 80
 
@@ -39,21 +40,15 @@ def is_complete(file: Path, generation: Generation, model_files: str | None) -> 
     """Whether the file is there, whole, and made in just this way."""
     try:
         made = Made.model_validate_json(file.with_suffix(".json").read_bytes())
-        return (made.generation, made.model_files, made.sha256) == (generation, model_files, digest_of(file))
+        return (made.generation, made.model_files, made.sha256) == (generation, model_files, sha256_of(file))
     except (OSError, ValidationError):
         return False
 
 
 def record(file: Path, generation: Generation, model_files: str | None, rollouts: int) -> None:
     """Say beside a whole file what made it."""
-    made = Made(generation=generation, model_files=model_files, rollouts=rollouts, sha256=digest_of(file))
+    made = Made(generation=generation, model_files=model_files, rollouts=rollouts, sha256=sha256_of(file))
     file.with_suffix(".json").write_text(made.model_dump_json(indent=2) + "\n", encoding="utf-8")
-
-
-def digest_of(file: Path) -> str:
-    """SHA-256 of its content."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def digest_of_model(model: str) -> str | None:

@@ -6,6 +6,7 @@ from itertools import takewhile
 
 from trainer.evaluation.report.headlines import SHORT_NAMES
 from trainer.evaluation.report.numbers import (
+    MOST_IN_WORDS,
     bounds,
     bracketed,
     from_to,
@@ -33,9 +34,6 @@ from trainer.evaluation.report.plots.differences import RunDifference, draw_diff
 from trainer.evaluation.report.summary import level
 from trainer.evaluation.result import COMPARED, REWARDS, Comparison, Difference, Runs
 from trainer.evaluation.sentences import FIGURE_NAMES, percent
-
-MOST_IN_WORDS = 4
-"""Runs that a sentence names; the tables have all."""
 
 
 def comparison_facts(runs: Runs) -> list[tuple[str, Prose]]:

@@ -3,7 +3,8 @@
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TypeVar
 
-from trainer.evaluation.report.comparison import MOST_IN_WORDS, short_names
+from trainer.evaluation.report.comparison import short_names
+from trainer.evaluation.report.numbers import MOST_IN_WORDS
 from trainer.evaluation.report.parts import Block, Code, Points, Prose
 from trainer.evaluation.result import Evaluation, Runs
 from trainer.evaluation.sentences import FIGURE_NAMES, percent, rival_sentences, strongest_rivals

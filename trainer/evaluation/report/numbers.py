@@ -6,6 +6,9 @@ from math import isfinite
 from trainer.bootstrap import Interval
 from trainer.evaluation.report.parts import Cell, Code, Prose
 
+MOST_IN_WORDS = 4
+"""Runs that a sentence names; the tables have all."""
+
 MISSING = "–"
 _MINUS = "−"
 

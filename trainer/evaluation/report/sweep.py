@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from trainer.evaluation.report.comparison import short_names
-from trainer.evaluation.report.numbers import bounds
+from trainer.evaluation.report.numbers import MOST_IN_WORDS, bounds
 from trainer.evaluation.report.parts import Plot, Section
 from trainer.evaluation.report.plots.sweep import SweepPanel, SweepPoint, draw_sweep
 from trainer.evaluation.report.summary import level
@@ -12,7 +12,6 @@ from trainer.evaluation.result import Evaluation, Runs
 from trainer.evaluation.sentences import FIGURE_NAMES, percent
 
 _PANELS = {"exact_accuracy": "Exact accuracy, %", "type_accuracy": "Type accuracy, %"}
-_MOST_IN_WORDS = 4
 
 
 def sweep_sections(runs: Runs) -> list[Section]:
@@ -51,7 +50,7 @@ def _in_words(models: Mapping[str, Mapping[float, Evaluation]]) -> str:
     sentences = [
         f"{FIGURE_NAMES['exact_accuracy'].capitalize()} of {model}: "
         + ", ".join(f"{percent(run.exact_accuracy)} at {temperature:g}" for temperature, run in runs.items())
-        for model, runs in list(models.items())[:_MOST_IN_WORDS]
+        for model, runs in list(models.items())[:MOST_IN_WORDS]
     ]
-    more = f"; {len(models) - _MOST_IN_WORDS} more" if len(models) > _MOST_IN_WORDS else ""
+    more = f"; {len(models) - MOST_IN_WORDS} more" if len(models) > MOST_IN_WORDS else ""
     return f"By temperature. {'; '.join(sentences)}{more}."

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from trainer.evaluation.report.numbers import plural, said
+from trainer.evaluation.report.numbers import MOST_IN_WORDS, plural, said
 from trainer.evaluation.report.parts import (
     Block,
     Cell,
@@ -26,8 +26,6 @@ from trainer.training_curves.metrics import PREDICTS, Group, groups, is_share, t
 from trainer.training_curves.quantity import quantity, signed_quantity
 from trainer.training_curves.result import Change, RunChanges, Training
 from trainer.training_curves.sentences import objective, outcome
-
-_MOST_IN_WORDS = 4
 
 
 def training_report(curves: TrainingCurves) -> Report:
@@ -56,7 +54,7 @@ def _verdict(training: Training) -> Prose:
         sentence = _minus(outcome(training.runs[0], training.confidence))
         return (f"{sentence[0].upper()}{sentence[1:]}.",)
     known = [(run.name, run.metrics[key].difference) for run in training.runs if (key := objective(run)) is not None]
-    told = known[:_MOST_IN_WORDS]
+    told = known[:MOST_IN_WORDS]
     pieces: list[str] = ["What training optimises changed by "]
     for index, (name, difference) in enumerate(told):
         pieces += [", " if index else "", Strong(_minus(signed_quantity(difference))), " in ", Code(name)]
@@ -115,10 +113,10 @@ def _caption(drawn: CurveGroup) -> str:
 
 def _in_words(training: Training, group: Group) -> str:
     sentences = []
-    for run in training.runs[:_MOST_IN_WORDS]:
+    for run in training.runs[:MOST_IN_WORDS]:
         known = [f"{title_of(key)} {_from_to(key, run)}" for key in group.metrics if key in run.metrics]
         sentences.append(f"{run.name}: {'; '.join(known) or 'none of them'}.")
-    more = len(training.runs) - _MOST_IN_WORDS
+    more = len(training.runs) - MOST_IN_WORDS
     rest = f" {plural(more, 'more run')}." if more > 0 else ""
     return f"{group.title}, from the first tenth of the steps to the last. {' '.join(sentences)}{rest}"
 

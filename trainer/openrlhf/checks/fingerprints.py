@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from trainer.file_digest import sha256_of
 from trainer.model_folder import weight_files
 from trainer.openrlhf.problems import FolderError
 from trainer.openrlhf.recipe.paths import full_path
@@ -15,10 +16,10 @@ def fingerprints(model: str, data: Path) -> dict[str, str]:
 
     A model of the Hub has none: its id says what it is.
     """
-    found = {"data": _sha256(data)}
+    found = {"data": f"sha256:{sha256_of(data)}"}
     folder = full_path(model)
     if folder.is_dir():
-        config = _sha256(folder / "config.json")
+        config = f"sha256:{sha256_of(folder / 'config.json')}"
         weights = [f"{file.name} {file.stat().st_size}" for file in weight_files(folder)]
         text = "\n".join([config, *weights])
         found["model"] = f"sha256:{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()}"
@@ -34,8 +35,3 @@ def check_fingerprints(folder: RunFolder, before: Mapping[str, str], now: Mappin
                 f"{folder.path} was started with another {name} at that path: its fingerprint was {was}, and is "
                 f"{is_now} now; name another --out"
             )
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return f"sha256:{hashlib.file_digest(opened, 'sha256').hexdigest()}"

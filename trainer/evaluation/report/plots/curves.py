@@ -18,6 +18,7 @@ from trainer.evaluation.report.plots.sheet import (
     SMALL,
     TEXT,
     panel,
+    run_colour,
     sheet,
     shortened,
     width_of,
@@ -209,17 +210,13 @@ def _points(axes: Axes, curve: RunCurve) -> None:
     path.should_simplify = False
     alone = len(curve.values) == 1
     look = {"linewidth": 7.0, "alpha": 1.0} if alone else {"linewidth": 2.5, "alpha": 0.3}
-    dots = PathPatch(path, edgecolor=_colour(curve.run), facecolor="none", capstyle="round", zorder=1, **look)
+    dots = PathPatch(path, edgecolor=run_colour(curve.run), facecolor="none", capstyle="round", zorder=1, **look)
     axes.add_patch(dots).set_clip_on(False)
 
 
 def _line(axes: Axes, across: NDArray[np.float64], up: NDArray[np.float64], run: int) -> None:
     style = _STYLES[(run + run // len(RUNS)) % len(_STYLES)]
-    axes.plot(across, up, color=_colour(run), linestyle=style, linewidth=2, zorder=2, clip_on=False)
-
-
-def _colour(run: int) -> str:
-    return RUNS[run % len(RUNS)]
+    axes.plot(across, up, color=run_colour(run), linestyle=style, linewidth=2, zorder=2, clip_on=False)
 
 
 def _thinned(points: int, axes: Axes, pixels: float) -> NDArray[np.int64]:

@@ -31,6 +31,11 @@ _GLYPH = 0.58
 """A usual letter's width by its size; an upper bound of what a proportional font needs on average."""
 
 
+def run_colour(run: int) -> str:
+    """The stand-in for the colour of a run, counted from 0; there are six, and then the first again."""
+    return RUNS[run % len(RUNS)]
+
+
 def sheet(width: float, height: float) -> Figure:
     """An empty, transparent figure."""
     return Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor="none")

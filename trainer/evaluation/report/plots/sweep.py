@@ -15,6 +15,7 @@ from trainer.evaluation.report.plots.sheet import (
     RUNS,
     SMALL,
     panel,
+    run_colour,
     sheet,
     shortened,
     width_of,
@@ -84,7 +85,7 @@ def _draw(figure: Figure, each: SweepPanel, place: tuple[float, float, float]) -
         where = [point.temperature + aside for point in model]
         for at, point in zip(where, model, strict=True):
             if point.interval is not None:
-                axes.vlines(at, *point.interval, colors=_colour(index), linewidth=1.5, zorder=2)
+                axes.vlines(at, *point.interval, colors=run_colour(index), linewidth=1.5, zorder=2)
         _line(axes, where, [point.value for point in model], index)
 
 
@@ -110,12 +111,8 @@ def _name(axes: Axes, temperatures: Sequence[float]) -> None:
 
 
 def _line(axes: Axes, across: Sequence[float], up: Sequence[float], model: int, marked: slice = slice(None)) -> None:
-    colour, marker = _colour(model), _MARKERS[(model + model // len(RUNS)) % len(_MARKERS)]
+    colour, marker = run_colour(model), _MARKERS[(model + model // len(RUNS)) % len(_MARKERS)]
     axes.plot(across, up, color=colour, linewidth=2, zorder=2, clip_on=False)
     axes.plot(
         across[marked], up[marked], marker, color=colour, markersize=7, markeredgewidth=0, clip_on=False, zorder=3
     )
-
-
-def _colour(model: int) -> str:
-    return RUNS[model % len(RUNS)]
