@@ -12,6 +12,7 @@ from time import monotonic, sleep
 import pytest
 import torch
 
+from tests.e2e.training_environment import BIN
 from tests.trainer.generation.support import LONGEST_ANSWER, MODEL, as_row, rl_rows, write_rows
 from trainer.generation.chat import Chat
 from trainer.generation.completions import generate
@@ -20,7 +21,7 @@ from trainer.generation.transformers_engine import TransformersEngine
 
 pytestmark = pytest.mark.e2e
 
-COMMAND = Path(__file__).parents[2] / ".venv-train" / "bin" / "shop-r1"
+COMMAND = BIN / "shop-r1"
 ROWS = 30
 
 

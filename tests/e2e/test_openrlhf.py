@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.training_environment import BIN
 from tests.servers import Server
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv-train" / "bin" / "python"
+PYTHON = BIN / "python"
 
 BUY = {"type": "click", "name": "add_to_cart.buy_now"}
 BUY_NOW = '{"rationale": "It fits my budget.", "action": {"type": "click", "name": "add_to_cart.buy_now"}}'

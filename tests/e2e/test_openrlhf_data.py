@@ -9,13 +9,14 @@ import pytest
 
 from reward_server.reward.action import read_label
 from reward_server.reward.spec import load_preset
+from tests.e2e.training_environment import BIN
 from tests.trainer.cli.commands import run
 from tests.trainer.sessions.test_context import qwen_like_tokenizer
 from trainer.sessions.storefront import Storefront
 
 pytestmark = pytest.mark.e2e
 
-PYTHON = Path(__file__).parents[2] / ".venv-train" / "bin" / "python"
+PYTHON = BIN / "python"
 SESSIONS = 40
 BUDGET = 2_600
 """Tokens: enough for some sessions as a whole, not for all."""

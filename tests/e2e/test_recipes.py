@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 import reward_server.certainty
+from tests.e2e.training_environment import BIN
+from tests.e2e.training_environment import run as run_program
 from tests.servers import Server
 from tests.trainer.cli.commands import run
 from trainer.openrlhf.recipe.recipe import recipe_names
 
 pytestmark = pytest.mark.e2e
 
-BIN = Path(__file__).parents[2] / ".venv-train" / "bin"
 DEMO = Path(reward_server.certainty.__file__).parent / "demo_model"
 
 
@@ -73,12 +74,6 @@ def test_our_own_rules_know_openrlhf_s_defaults() -> None:
     assert "24 is no multiple of 16 (train.micro_batch_size 8 × 2 data-parallel ranks)" in told
 
 
-def trainer(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [BIN / "shop-r1", *map(str, arguments)], capture_output=True, text=True, timeout=300, cwd=cwd, check=False
-    )
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Training data of the built-in storefront, for the demo model."""
@@ -93,7 +88,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def grpo(folder: Path, server: Server, *more: object) -> subprocess.CompletedProcess[str]:
     common = ("--model", DEMO, "--data", "rl.jsonl", "--server", server.url, "--out", "run")
-    return trainer("grpo", "cpu-smoke", *common, "--set", "openrlhf.data.max_samples=64", *more, cwd=folder)
+    few = ("--set", "openrlhf.data.max_samples=64")
+    return run_program("shop-r1", "grpo", "cpu-smoke", *common, *few, *more, timeout=300, cwd=folder)
 
 
 def test_a_dry_run_pins_the_server_s_digest(data: Path, certainty_server: Server) -> None:

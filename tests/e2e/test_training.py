@@ -43,6 +43,12 @@ def options(*changes: str) -> list[str]:
     return [part for change in changes for part in ("--set", change)]
 
 
+def grpo(data: Path, out: Path, server: str) -> tuple[str | Path, ...]:
+    """The arguments of `shop-r1` for GRPO of the demo model."""
+    where = ("--data", data / "rl.jsonl", "--out", out, "--server", server)
+    return ("grpo", "cpu-smoke", "--model", DEMO_MODEL, *where)
+
+
 def lines(*files: Path) -> list[dict[str, Any]]:
     return [orjson.loads(line) for file in files for line in file.read_bytes().splitlines()]
 
@@ -111,9 +117,8 @@ class Run:
 @pytest.fixture(scope="module")
 def hard_run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder, port = tmp_path_factory.mktemp("runs") / "hard", free_port()
-    arguments = ("grpo", "cpu-smoke", "--model", DEMO_MODEL, "--data", data / "rl.jsonl", "--out", folder)
     settings = options(*SMALL, "openrlhf.data.max_samples=48", "server.patience=120")
-    whole = (*arguments, "--server", f"http://127.0.0.1:{port}", *settings)
+    whole = (*grpo(data, folder, f"http://127.0.0.1:{port}"), *settings)
     server = ("--port", port, "--certainty", "rollout")
     with running_server(*server), training(*whole) as process:
         wait_for_step(folder, 3, process)
@@ -193,17 +198,8 @@ def test_every_term_and_what_explains_it_reaches_tensorboard(hard_run: Run) -> N
 def test_a_server_that_never_comes_back_ends_the_run_with_one_clear_error(data: Path, tmp_path: Path) -> None:
     settings = options(*SMALL, "openrlhf.data.max_samples=48", "server.patience=3")
     with running_server("--certainty", "rollout") as server:
-        arguments = (
-            "--model",
-            DEMO_MODEL,
-            "--data",
-            data / "rl.jsonl",
-            "--out",
-            tmp_path / "run",
-            "--server",
-            server.url,
-        )
-        with training("grpo", "cpu-smoke", *arguments, *settings) as process:
+        arguments = grpo(data, tmp_path / "run", server.url)
+        with training(*arguments, *settings) as process:
             wait_for_step(tmp_path / "run", 1, process)
             server.process.send_signal(signal.SIGKILL)
             _, errors = process.communicate(timeout=300)
@@ -217,17 +213,8 @@ def test_a_server_that_never_comes_back_ends_the_run_with_one_clear_error(data: 
 def test_the_plain_remote_url_works_too(data: Path, tmp_path: Path) -> None:
     changes = (*SMALL, "openrlhf.data.max_samples=16", "server.agent=plain", "server.certainty=server")
     with running_server("--certainty", "local") as server:
-        arguments = (
-            "--model",
-            DEMO_MODEL,
-            "--data",
-            data / "rl.jsonl",
-            "--out",
-            tmp_path / "run",
-            "--server",
-            server.url,
-        )
-        done = run_program("shop-r1", "grpo", "cpu-smoke", *arguments, *options(*changes))
+        arguments = grpo(data, tmp_path / "run", server.url)
+        done = run_program("shop-r1", *arguments, *options(*changes))
         metrics = httpx.get(f"{server.url}/metrics").text
     assert done.returncode == 0, done.stderr
     history = lines(tmp_path / "run" / "history.jsonl")

@@ -14,7 +14,9 @@ def environment(**added: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | added
 
 
-def run(program: str, *arguments: str | Path, timeout: float = 600, **added: str) -> subprocess.CompletedProcess[str]:
+def run(
+    program: str, *arguments: object, timeout: float = 600, cwd: Path | None = None, **added: str
+) -> subprocess.CompletedProcess[str]:
     """Run a program to its end; the caller judges its status."""
     return subprocess.run(
         [BIN / program, *map(str, arguments)],
@@ -22,5 +24,6 @@ def run(program: str, *arguments: str | Path, timeout: float = 600, **added: str
         capture_output=True,
         text=True,
         timeout=timeout,
+        cwd=cwd,
         check=False,
     )

@@ -13,8 +13,9 @@ from time import sleep
 
 import httpx
 
-ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv-train" / "bin" / "python"
+from tests.e2e.training_environment import BIN
+
+PYTHON = BIN / "python"
 SCORING = "reward_server.vllm_plugin"
 """Module that serves a model for self-certainty."""
 STOCK = "vllm.entrypoints.openai.api_server"

@@ -2,20 +2,20 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
-import torch
 import typer
 
 from tests.trainer.cli.commands import BAD_INPUT, WRONG_USAGE, run
 from tests.trainer.generation.support import LONGEST_ANSWER, MODEL, SPACE, rl_rows, write_rows
 from trainer.cli.evaluate_models import Request, generated_runs
 from trainer.cli.evaluate_runs import Outputs, RolloutFile
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 ROWS = 6
 NOWHERE = Outputs(None, None, None)
@@ -24,15 +24,6 @@ NOWHERE = Outputs(None, None, None)
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_rows(tmp_path_factory.mktemp("data") / "test.jsonl", rl_rows(ROWS))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """More only wait for each other in so small a model."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def asked(data: Path, folder: Path | None, **changes: Any) -> Request:

@@ -21,16 +21,9 @@ from trainer.generation.sampling import Sampling
 from trainer.generation.transformers_engine import TransformersEngine
 from trainer.tiny_model.tokenizer import END_OF_TURN, render
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 GREEDY = Sampling(max_new_tokens=LONGEST_ANSWER)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """More only wait for each other in so small a model."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

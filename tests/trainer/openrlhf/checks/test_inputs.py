@@ -9,16 +9,13 @@ import pytest
 
 import reward_server.certainty
 from reward_server.reward.spec import load_preset
+from tests.trainer.openrlhf.support import ANSWER, RL, SFT, SYSTEM, USER
 from trainer.openrlhf.checks.inputs import check_data_path, check_model, training_rows
 from trainer.openrlhf.problems import InputError
 from trainer.openrlhf.recipe.flags import Kind
 
 DEMO = Path(reward_server.certainty.__file__).parent / "demo_model"
 SPACE = load_preset("shop-r1").action_space
-SYSTEM, USER = {"role": "system", "content": "Shop."}, {"role": "user", "content": "<p>page</p>"}
-ANSWER = {"role": "assistant", "content": "{}"}
-RL = {"prompt": [SYSTEM, USER], "label": '{"type":"terminate"}', "step": 2}
-SFT = {"messages": [SYSTEM, USER, ANSWER], "steps": [1]}
 
 
 def rows(kind: Kind, *content: Any) -> list[int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainer.openrlhf.run.test_folder import saved
+from tests.trainer.openrlhf.support import saved
 from tests.trainer.web_server import web_server
 from trainer.openrlhf.checks.readiness import Start, check_everything, read_flags, sketch
 from trainer.openrlhf.problems import EnvironmentProblem, FlagError, FolderError

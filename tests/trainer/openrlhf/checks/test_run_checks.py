@@ -10,8 +10,7 @@ import pytest
 
 from reward_server.certainty.model_files import DEMO_MODEL
 from tests.servers import Server, running_server
-from tests.trainer.openrlhf.checks.test_inputs import RL, SFT
-from tests.trainer.openrlhf.run.test_folder import saved
+from tests.trainer.openrlhf.support import RL, SFT, saved
 from trainer.openrlhf.checks.readiness import Ready, Start, check_everything
 from trainer.openrlhf.problems import FolderError, InputError
 from trainer.openrlhf.recipe.flags import Read

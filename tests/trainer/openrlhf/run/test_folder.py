@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.trainer.openrlhf.support import saved
 from trainer.openrlhf.problems import FolderError
 from trainer.openrlhf.recipe.recipe import read_recipe
 from trainer.openrlhf.run.folder import Manifest, RayJob, RunFolder, check_digest, check_new, check_resumable
@@ -25,13 +26,6 @@ def manifest(recipe: dict[str, Any] = RECIPE) -> Manifest:
         started="2026-01-01T00:00:00+00:00",
         inputs={"data": "sha256:00"},
     )
-
-
-def saved(folder: RunFolder, tag: str = "global_step50", actor: str = "_actor") -> None:
-    place = folder.checkpoints / actor
-    (place / "global_step50").mkdir(parents=True)
-    (place / "global_step50" / "mp_rank_00_model_states.pt").touch()
-    (place / "latest").write_text(tag)
 
 
 def refusal(check: Callable[[], object]) -> str:
