@@ -90,8 +90,9 @@ def _failing(console: Console) -> Iterator[None]:
 
 def _times(commands: Commands, seconds: float) -> Table:
     table = Table(title="What it took", title_justify="left")
-    for column, justify in (("command", "left"), ("minutes", "right"), ("peak GiB", "right")):
-        table.add_column(column, justify="right" if justify == "right" else "left")
+    table.add_column("command")
+    table.add_column("minutes", justify="right")
+    table.add_column("peak GiB", justify="right")
     for took in commands.done:
         table.add_row(took.stage, f"{took.seconds / 60:.1f}", f"{took.peak_bytes / 2**30:.1f}")
     peak = max(took.peak_bytes for took in commands.done)
