@@ -234,7 +234,7 @@ def test_the_files_being_read_are_never_written_over(option: str, shoppers: Path
 
 
 def test_two_outputs_cannot_go_to_one_file(shoppers: Path, tmp_path: Path) -> None:
-    done = run(shoppers, "--json", tmp_path / "out", "--report", tmp_path / "out")
+    done = run(shoppers, "--json", tmp_path / "out", "--report", tmp_path / "out", COLUMNS="300")
     assert (done.returncode, "already taken by --json" in " ".join(done.stderr.split())) == (WRONG_USAGE, True)
 
 
