@@ -140,7 +140,7 @@ def make_command(
         ray, at = [_program("ray"), "job"], ["--address", job.address]
         variables = json.dumps({"env_vars": environment}, ensure_ascii=False)
         submit = [*ray, "submit", *at, "--submission-id", job.id, "--runtime-env-json", variables, "--"]
-        return Command([submit, ["python", "-m", module], *flags], _UNBUFFERED, job, [*ray, "stop", *at, job.id])
+        return Command([submit, ["python", "-m", module], *flags], {**_UNBUFFERED}, job, [*ray, "stop", *at, job.id])
     if where.api_key is not None and recipe.server is not None and recipe.server.agent == "executor":
         environment[API_KEY] = where.api_key
     if recipe.device == "cpu":
