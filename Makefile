@@ -41,11 +41,11 @@ bench: .venv/.dev .venv-train/.installed  ## Time scoring core, start, simplifie
 	@$(BIN)/python benchmarks/bounds.py
 	@$(BIN)/python -m benchmarks.certainty
 
-train-smoke: .venv-train/.installed  ## Train a tiny model on two CPU cores: SFT, GRPO through the server, report (20 minutes).
-	@$(TRAIN)/python -m trainer.miniature road out/road
+train-smoke: .venv-train/.installed  ## Train a tiny model on two CPU cores: SFT, GRPO, report (20 minutes; OVERWRITE=1: anew).
+	@$(TRAIN)/python -m trainer.miniature road out/road $(if $(OVERWRITE),--overwrite)
 
 train-study: .venv-train/.installed  ## After it: three rewards, two kinds of advantage, from its SFT model (40 minutes).
-	@$(TRAIN)/python -m trainer.miniature study out/road
+	@$(TRAIN)/python -m trainer.miniature study out/road $(if $(OVERWRITE),--overwrite)
 
 clean:  ## Remove the virtual environments and caches.
 	rm -rf .venv .venv-train .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* *.egg-info

@@ -96,7 +96,8 @@ def make_data(road: Road, commands: Commands) -> None:
 def make_sft_model(road: Road, commands: Commands) -> None:
     """The base, from nothing, then its cold start by OpenRLHF."""
     sessions = ("--sessions", str(road.base_sessions), "--measured-steps", "50")
-    commands.run("base model", "python", "-m", "trainer.tiny_model", road.base, *BASE_STEPS, *sessions)
+    base = ("python", "-m", "trainer.tiny_model", road.base)
+    commands.run("base model", *base, *BASE_STEPS, *sessions, *_anew(road))
     where = ("--model", road.base, "--data", road.out / "sft.jsonl", "--out", road.sft_run)
     commands.run("SFT", "shop-r1", "sft", "cpu-smoke", *where, *_anew(road), *road.sft)
 
