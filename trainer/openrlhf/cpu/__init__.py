@@ -13,6 +13,8 @@ Traps, all found by running into them:
 - torch builds an optimizer when it is first asked for, under a lock that a killed run leaves behind, and the next one
   waits for. Here the lock goes with whoever held it.
 - Ray listens on every address of the machine: only the run's own processes have the token that it asks for.
+- OpenRLHF and its vLLM know 16-bit weights alone, and a CPU without AVX-512 takes ten times as long for products of
+  bfloat16: there they are computed in float32 and rounded.
 - Flash attention is not there: `--ds.attn_implementation sdpa`, and neither packing nor ring attention.
 - `torchvision` in the environment breaks the imports of a text model.
 """
