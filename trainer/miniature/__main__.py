@@ -14,7 +14,7 @@ from rich.table import Table
 
 from trainer.miniature.commands import CommandFailed, Commands
 from trainer.miniature.deciding_terms import deciding_terms
-from trainer.miniature.road import Road, evaluate, make_data, make_sft_model, train
+from trainer.miniature.road import Road, anew, evaluate, make_data, make_sft_model, train
 from trainer.miniature.study import study
 from trainer.miniature.verdict import Claim, verdict
 
@@ -39,7 +39,7 @@ def the_road(out: OutArgument, overwrite: OverwriteOption = False) -> None:
         make_data(road, commands)
         make_sft_model(road, commands)
         with commands.server(free_port(), out / "server.log", _SERVER) as url:
-            train(road, commands, url, road.grpo_run)
+            train(road, commands, url, road.grpo_run, *anew(road))
         evaluate(road, commands)
         claims = verdict(road.accuracy, road.reward)
     console.print(_times(commands, time.monotonic() - began), _claims(claims))
@@ -55,12 +55,13 @@ def the_study(
 ) -> None:
     """Train six more models from the road's SFT model: three rewards, with the group's std divided out and without.
 
+    An interrupted study goes on: what it has trained from this model is kept, without --overwrite.
+
     Puts all their curves into `study.png` and `study.html`, and what each comes to into `study-SPEC.json`.
     """
     console, road = Console(), Road(out, overwrite=overwrite)
     if not road.sft_model.is_dir():
         raise typer.BadParameter(f"{out} has no SFT model: run `python -m trainer.miniature road {out}` first")
-    _make(road.study, overwrite)
     commands, began = Commands(console), time.monotonic()
     with _failing(console), commands.server(free_port(), out / "server.log", _SERVER) as url:
         runs = study(road, commands, url)

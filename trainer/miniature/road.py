@@ -1,6 +1,5 @@
 """The road: sessions, a base model, SFT, GRPO through the reward server, evaluation, report."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +20,6 @@ class Road:
     rows_measured: int = 500
     samples: int = 4
     """Completions per row for the mean reward, sampled as in training."""
-    sft: Sequence[str] = ()
-    """More options for `shop-r1 sft cpu-smoke`."""
-    grpo: Sequence[str] = ()
-    """More options for `shop-r1 grpo cpu-smoke`."""
     overwrite: bool = False
     """Whether runs of an earlier road are replaced."""
 
@@ -97,15 +92,15 @@ def make_sft_model(road: Road, commands: Commands) -> None:
     """The base, from nothing, then its cold start by OpenRLHF."""
     sessions = ("--sessions", str(road.base_sessions), "--measured-steps", "50")
     base = ("python", "-m", "trainer.tiny_model", road.base)
-    commands.run("base model", *base, *BASE_STEPS, *sessions, *_anew(road))
+    commands.run("base model", *base, *BASE_STEPS, *sessions, *anew(road))
     where = ("--model", road.base, "--data", road.out / "sft.jsonl", "--out", road.sft_run)
-    commands.run("SFT", "shop-r1", "sft", "cpu-smoke", *where, *_anew(road), *road.sft)
+    commands.run("SFT", "shop-r1", "sft", "cpu-smoke", *where, *anew(road))
 
 
 def train(road: Road, commands: Commands, url: str, run: Path, *options: str) -> None:
     """GRPO from the SFT model, into the folder `run`, scored by the server at `url`."""
     where = ("--model", road.sft_model, "--data", road.prompts, "--out", run, "--server", url)
-    commands.run(f"GRPO: {run.name}", "shop-r1", "grpo", "cpu-smoke", *where, *_anew(road), *road.grpo, *options)
+    commands.run(f"GRPO: {run.name}", "shop-r1", "grpo", "cpu-smoke", *where, *options)
 
 
 def evaluate(road: Road, commands: Commands) -> None:
@@ -119,5 +114,6 @@ def evaluate(road: Road, commands: Commands) -> None:
     commands.run("reward", "shop-r1", "evaluate", *models, *rows, *engine, *sampled)
 
 
-def _anew(road: Road) -> list[str]:
+def anew(road: Road) -> list[str]:
+    """The option of commands that refuse to write over what is there."""
     return ["--overwrite"] if road.overwrite else []

@@ -36,10 +36,15 @@ VARIANTS = [Variant(*pair) for pair in product(SPECS, ADVANTAGES)]
 
 
 def study(road: Road, commands: Commands, url: str) -> list[Path]:
-    """Train every variant, and put their curves beside each other; returns the runs' folders."""
+    """Train every variant, and put their curves beside each other; returns the runs' folders.
+
+    A variant that an earlier study trained to its end from the same model is kept, unless the road says anew.
+    """
     runs = [road.study / variant.name for variant in VARIANTS]
     for variant, run in zip(VARIANTS, runs, strict=True):
-        train(road, commands, url, run, *variant.options)
+        if road.overwrite or not is_trained(road, run):
+            anew = ["--overwrite"] if run.exists() else []
+            train(road, commands, url, run, *variant.options, *anew)
     outputs = ("--png", road.out / "study.png", "--report", road.out / "study.html", "--json", road.out / "study.json")
     commands.run("curves", "shop-r1", "curves", *runs, *outputs)
     models = [option for run in runs for option in ("--model", run / "model")]
@@ -53,3 +58,9 @@ def study(road: Road, commands: Commands, url: str) -> list[Path]:
             f"figures under {spec}", "shop-r1", "evaluate", *reference, *models, *rows, *sampled, *engine, *under
         )
     return runs
+
+
+def is_trained(road: Road, run: Path) -> bool:
+    """Whether a run is over that started from the road's SFT model: as make has it, its own is the later one."""
+    own, start = (folder / "model.safetensors" for folder in (run / "model", road.sft_model))
+    return own.is_file() and own.stat().st_mtime > start.stat().st_mtime
