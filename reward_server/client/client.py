@@ -5,7 +5,7 @@ from asyncio import timeout
 from collections.abc import Iterator, Sequence
 from functools import partial
 from http import HTTPStatus
-from math import isfinite
+from math import fsum, isclose, isfinite
 from types import TracebackType
 from typing import Self
 
@@ -152,6 +152,29 @@ def _check(answer: wire.ScoreResponse, batch: Sequence[wire.Rollout]) -> None:
             raise Nonsense(f"result {index}, of {rollout.id!r}, has a number that is not finite")
         if (answer.rewards[index], answer.scores[index]) != (result.reward, result.score):
             raise Nonsense(f"result {index}, of {rollout.id!r}, is not what rewards and scores say")
+        if (reason := _contradiction(rollout, result)) is not None:
+            raise Nonsense(f"result {index}, of {rollout.id!r}, {reason}")
+
+
+def _contradiction(rollout: wire.Rollout, result: wire.Result) -> str | None:
+    """What about a result cannot be, whatever the spec."""
+    earned, certainty = fsum(result.terms.model_dump().values()), result.certainty
+    if not isclose(earned, result.reward, rel_tol=1e-9, abs_tol=1e-9):
+        return f"has the reward {result.reward:g}, and terms of {earned:g}"
+    if result.group != rollout.group:
+        return f"is of the group {result.group!r}, not {rollout.group!r}"
+    if (result.action is None) != (result.reason is not None):
+        return "has an action and a reason why it has none, or neither"
+    if result.reason is not None and (any(result.terms.model_dump().values()) or certainty is not None):
+        return f"earns something, for all its reason {str(result.reason)!r}"
+    if certainty is None:
+        return None
+    if not certainty.lower <= certainty.value <= certainty.upper:
+        return f"has a certainty of {certainty.value:g} outside its bounds"
+    sent = rollout.certainty.top_logprobs if rollout.certainty and certainty.source == "rollout" else None
+    if sent is not None and certainty.tokens != len(sent):
+        return f"has the certainty of {certainty.tokens} tokens, and {len(sent)} were sent"
+    return None
 
 
 def _numbers(result: wire.Result) -> Iterator[float]:

@@ -147,6 +147,20 @@ def test_a_batch_that_nobody_waits_for_any_more_leaves_nothing_running(server: F
     assert with_client(server.url, give_up, connections=1) == 1
 
 
+CERTAINTY = {
+    "value": 5.0,
+    "lower": 4.0,
+    "upper": 6.0,
+    "tokens": 9,
+    "kind": "kl_to_uniform",
+    "source": "rollout",
+    "model": None,
+    "revision": None,
+    "loaded_at": None,
+    "context": True,
+}
+
+
 def in_results(**fields: object) -> Act:
     return changed(lambda message: message["results"][0].update(fields))
 
@@ -168,6 +182,12 @@ def in_results(**fields: object) -> Act:
         (answering(rewards=[True, WRONG]), "rewards.0"),
         (answering(rewards=None), "rewards"),
         (in_results(score=1.5), "results.0.score"),
+        (in_results(group="another"), "is of the group 'another', not None"),
+        (in_results(action=None), "has an action and a reason why it has none, or neither"),
+        (in_results(reason="not_json"), "has an action and a reason why it has none, or neither"),
+        (in_results(action=None, reason="not_json"), "earns something, for all its reason 'not_json'"),
+        (changed(lambda message: message["results"][0]["terms"].update(type=0.0)), "the reward 0.8, and terms of 0.5"),
+        (in_results(certainty=CERTAINTY | {"lower": 5.5}), "a certainty of 5 outside its bounds"),
         (in_results(action={"x\x1b[2J": 7}), "results.0.action.x [2J"),
         (saying(b"[]"), "object"),
         (saying(b"null"), "object"),

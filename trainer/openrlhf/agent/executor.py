@@ -98,10 +98,11 @@ class AgentExecutor(SingleTurnAgentExecutor):
             rollout = self._rollout(place, completion, label, certainty, output)
             began = time.monotonic()
             answer = await self._score(rollout)
-        check_certainty(answer.results[0].certainty, self._settings)
+        result = answer.results[0]
+        check_certainty(result.certainty, is_valid=result.reason is None, settings=self._settings)
         if self._log is not None:
             self._log.write(rollout, answer)
-        logs = reward_logs(answer.results[0], self._action_types)
+        logs = reward_logs(result, self._action_types)
         output.update(
             reward=answer.rewards[0],
             scores=answer.scores[0],

@@ -34,6 +34,8 @@ class AgentSettings(BaseSettings):
     """The training run, for the server's metrics."""
     certainty: CertaintyFrom = "rollout"
     """What rollouts carry for their certainty."""
+    certainty_source: str | None = None
+    """By which the server measures certainty; by another, none is taken."""
     certainty_model: str | None = None
     """Whose certainty the server measures; another's is refused."""
     top_k: Annotated[int, Field(ge=1, le=MOST_LOGPROBS)] = MOST_LOGPROBS

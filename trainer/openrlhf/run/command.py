@@ -66,6 +66,8 @@ class ServerPin:
     action_types: tuple[str, ...]
     certainty_model: str | None = None
     """Whose certainty the server measures, where it does and has said so."""
+    certainty_source: str | None = None
+    """By which it measures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +159,9 @@ def agent_environment(server: ServerPart, folder: RunFolder, pin: ServerPin | No
     if server.agent == "plain":
         return {}
     known = {"digest": pin.digest, "action_types": ",".join(pin.action_types)} if pin else {}
-    if pin and pin.certainty_model is not None and server.certainty == "server":
-        known["certainty_model"] = pin.certainty_model
+    if pin and server.certainty == "server":
+        measured = {"certainty_source": pin.certainty_source, "certainty_model": pin.certainty_model}
+        known |= {name: value for name, value in measured.items() if value is not None}
     settings = {
         "server_url": server.url,
         "spec": server.spec,

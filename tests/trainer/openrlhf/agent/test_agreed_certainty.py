@@ -15,19 +15,32 @@ def measured(source: str, model: str | None = None, context: bool = True) -> Cer
     return CertaintyOut(**known, source=source, model=model, revision=None, loaded_at=None, context=context)
 
 
-def settings(**values: Any) -> AgentSettings:
-    return AgentSettings(server_url="http://127.0.0.1:1", **values)
+def check(measured: CertaintyOut | None, *, is_valid: bool = True, **values: Any) -> None:
+    settings = AgentSettings(server_url="http://127.0.0.1:1", **values)
+    check_certainty(measured, is_valid=is_valid, settings=settings)
 
 
 def test_what_was_agreed_on_passes() -> None:
-    check_certainty(measured("rollout"), settings(certainty="rollout"))
-    check_certainty(measured("vllm", "qwen"), settings(certainty="server", certainty_model="qwen"))
-    check_certainty(measured("local", "any"), settings(certainty="server"))
+    check(measured("rollout"), certainty="rollout")
+    check(measured("vllm", "qwen"), certainty="server", certainty_model="qwen", certainty_source="vllm")
+    check(measured("local", "any"), certainty="server")
 
 
 @pytest.mark.parametrize("certainty", ["rollout", "server", "none"])
 def test_an_invalid_completion_has_none_to_check(certainty: str) -> None:
-    check_certainty(None, settings(certainty=certainty))
+    check(None, is_valid=False, certainty=certainty)
+    check(None, certainty="none")
+
+
+@pytest.mark.parametrize("certainty", ["rollout", "server"])
+def test_a_valid_completion_without_its_certainty_is_refused(certainty: str) -> None:
+    with pytest.raises(BadAnswer, match=f"valid completion came back without the certainty that {certainty} brings"):
+        check(None, certainty=certainty)
+
+
+def test_a_server_that_measures_by_other_means_than_before_is_refused() -> None:
+    with pytest.raises(BadAnswer, match="from the source vllm, but vllm-logprobs measured that of qwen"):
+        check(measured("vllm-logprobs", "qwen"), certainty="server", certainty_model="qwen", certainty_source="vllm")
 
 
 @pytest.mark.parametrize(
@@ -36,14 +49,14 @@ def test_an_invalid_completion_has_none_to_check(certainty: str) -> None:
 def test_another_source_is_refused(certainty: str, source: str) -> None:
     reason = f"the run's certainty comes from {certainty}, but {source} measured that of"
     with pytest.raises(BadAnswer, match=reason):
-        check_certainty(measured(source), settings(certainty=certainty))
+        check(measured(source), certainty=certainty)
 
 
 def test_another_model_is_refused() -> None:
     with pytest.raises(BadAnswer, match="is that of qwen, but vllm measured that of llama"):
-        check_certainty(measured("vllm", "llama"), settings(certainty="server", certainty_model="qwen"))
+        check(measured("vllm", "llama"), certainty="server", certainty_model="qwen")
 
 
 def test_one_without_its_prompt_is_refused() -> None:
     with pytest.raises(BadAnswer, match="without the prompt"):
-        check_certainty(measured("vllm", context=False), settings(certainty="server"))
+        check(measured("vllm", context=False), certainty="server")

@@ -74,7 +74,7 @@ def test_the_model_that_the_server_measures_is_pinned_where_it_measures() -> Non
 def test_what_the_environment_says_is_what_the_agent_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     changes = {"url": "http://host:1", "spec": "opera", "certainty": "server", "top_k": 5, "patience": 7.5}
     recipe = read_recipe("grpo", [(f"server.{key}", value) for key, value in changes.items()])
-    pin = ServerPin("http://host:1", "sha256:ab", ("click", "scroll"), "Qwen/Qwen2.5-3B")
+    pin = ServerPin("http://host:1", "sha256:ab", ("click", "scroll"), "Qwen/Qwen2.5-3B", "vllm")
     for name, value in make_command(recipe, FOLDER, pin, Where(api_key="hush")).environment.items():
         monkeypatch.setenv(name, value)
     assert AgentSettings().model_dump() == {
@@ -84,6 +84,7 @@ def test_what_the_environment_says_is_what_the_agent_reads(monkeypatch: pytest.M
         "digest": "sha256:ab",
         "run": "my run",
         "certainty": "server",
+        "certainty_source": "vllm",
         "certainty_model": "Qwen/Qwen2.5-3B",
         "top_k": 5,
         "patience": 7.5,
