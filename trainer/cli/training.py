@@ -48,7 +48,7 @@ def train(kind: "Kind", recipe_name: str, options: Options, where: "Where") -> N
     """Check all that the recipe depends on, then run it; or print its command."""
     from trainer.openrlhf.checks.readiness import check_everything, sketch
     from trainer.openrlhf.problems import RunProblem
-    from trainer.openrlhf.run.launch import launch
+    from trainer.openrlhf.run.launch import Course, launch
     from trainer.openrlhf.run.lock import locked
     from trainer.preflight import PreflightError
 
@@ -69,14 +69,15 @@ def train(kind: "Kind", recipe_name: str, options: Options, where: "Where") -> N
                 start.own_folder.clear()
             start.own_folder.write(ready.manifest)
             _announce(start, ready)
-            status = launch(
-                ready.command,
-                start.own_folder,
-                lock,
-                steps=ready.plan.steps,
-                resumed=options.resume,
-                stall_minutes=start.recipe.stall_minutes,
+            course = Course(
+                kind,
+                ready.plan.steps,
+                ready.plan.micro_batches,
+                options.resume,
+                start.recipe.stall_minutes,
+                leads=not where.node_rank,
             )
+            status = launch(ready.command, start.own_folder, lock, course)
     except (RunProblem, PreflightError) as error:
         Console(stderr=True).print(f"[red]not started:[/] {printable(str(error))}", soft_wrap=True)
         raise typer.Exit(BAD_INPUT) from None

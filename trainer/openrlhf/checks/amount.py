@@ -16,6 +16,8 @@ class Plan(NamedTuple):
     steps: int
     per_step: int
     """Rows that a step takes."""
+    micro_batches: int
+    """Of a step, on each data-parallel rank."""
 
 
 def check_rows(recipe: Recipe, flags: Read, rows: int) -> Plan:
@@ -29,16 +31,15 @@ def check_rows(recipe: Recipe, flags: Read, rows: int) -> Plan:
         if per_rank * epochs < accumulated:
             # sft_trainer.py:109.
             raise FlagError(f"data: {rows:,} rows in {epochs} epochs are less than one batch of {batch}")
-        return Plan(rows, per_rank * epochs // accumulated, batch)
-    prompts, samples = flags.count("rollout.batch_size", 1024), flags.count("rollout.n_samples_per_prompt", 1)
-    episodes = flags.count("train.num_episodes", 1)
+        return Plan(rows, per_rank * epochs // accumulated, batch, accumulated)
+    prompts, episodes = flags.count("rollout.batch_size", 1024), flags.count("train.num_episodes", 1)
     if rows < prompts:
         raise FlagError(f"data: {rows:,} prompts are less than one step of {prompts} (openrlhf.rollout.batch_size)")
-    left = rows % prompts
-    if left * samples % (micro * ranks):
-        # launcher.py:355: the last rollouts of an episode are shared out like those of any step.
+    if left := rows % prompts:
+        # DeepSpeed would count its gradients towards the next step's (loss_utils.py:80), ranks might get different
+        # numbers of batches (launcher.py:355), and a checkpoint made then would resume at the episode's beginning.
         raise FlagError(
-            f"openrlhf.data.max_samples: the last {left} of {rows:,} prompts make {left * samples} rollouts, which "
-            f"{ranks} data-parallel ranks cannot share evenly: set it to {rows - left}"
+            f"openrlhf.data.max_samples: the last {left} of {rows:,} prompts make no whole step of {prompts} "
+            f"(openrlhf.rollout.batch_size): set it to {rows - left}"
         )
-    return Plan(rows, -(-rows // prompts) * episodes, prompts)
+    return Plan(rows, rows // prompts * episodes, prompts, max(1, batch // micro // ranks))

@@ -2,17 +2,21 @@
 
 import subprocess
 from collections.abc import Mapping
+from math import inf
 from shlex import join
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from reward_server.terminal import printable
 from trainer.model_folder import AdapterAlone, NoWeights, weight_files
+from trainer.openrlhf.problems import FolderError
+from trainer.openrlhf.recipe.flags import Kind
 from trainer.openrlhf.run.command import Command
 from trainer.openrlhf.run.folder import RunFolder
 from trainer.openrlhf.run.history import HistoryFile
-from trainer.openrlhf.run.log_lines import StepMetrics
+from trainer.openrlhf.run.log_lines import StepMetrics, StepReader
 from trainer.openrlhf.run.process import TrainingError, run_training
 from trainer.openrlhf.run.signals import Interrupted, stopping_signals
 
@@ -33,33 +37,59 @@ _MOST_LINES = 100
 _STOP_SECONDS = 60.0
 
 
-def launch(command: Command, folder: RunFolder, lock: int, *, steps: int, resumed: bool, stall_minutes: float) -> int:
+class Course(NamedTuple):
+    """What is expected of a run."""
+
+    trainer: Kind
+    steps: int
+    micro_batches: int
+    """Of a step, on each data-parallel rank."""
+    resumed: bool
+    stall_minutes: float
+    leads: bool = True
+    """Whether this is the node that tells of steps and saves the model; the others of an SFT run print nothing."""
+
+
+def launch(command: Command, folder: RunFolder, lock: int, course: Course) -> int:
     """Run the command to its end; the exit status for the shell: 0, or 1 where it failed or was interrupted.
 
-    Shows a bar over `steps`, and where standard error is no terminal up to 100 lines. The trainer inherits the `lock`
+    Shows a bar over the steps, and where standard error is no terminal up to 100 lines. The trainer inherits the `lock`
     on its folder. A Ray job is stopped when the run is.
     """
     console = Console(stderr=True)
     try:
         with stopping_signals():
-            done = _run(command, folder, lock, steps, stall_minutes, console)
-            _check_outcome(folder, done, resumed)
+            done = _run(command, folder, lock, course, console)
+            if course.leads:
+                _check_outcome(folder, done, course.resumed)
     except TrainingError as error:
         console.print(f"[red]stopped:[/] {printable(str(error))}", soft_wrap=True, highlight=False)
         _stop(command, console)
         return 1
     except Interrupted as signal:
-        where = f"--resume goes on from the last checkpoint in {printable(str(folder.path))}"
-        console.print(f"[yellow]interrupted by {signal}:[/] {where}", soft_wrap=True, highlight=False)
+        console.print(f"[yellow]interrupted by {signal}:[/] {_way_on(folder, course)}", soft_wrap=True, highlight=False)
         _stop(command, console)
         return 1
-    if not resumed and done < steps:
-        console.print(f"[yellow]note:[/] {done} of {steps} steps were done", highlight=False)
+    if course.leads and not course.resumed and done < course.steps:
+        console.print(f"[yellow]note:[/] {done} of {course.steps} steps were done", highlight=False)
     return 0
 
 
-def _run(command: Command, folder: RunFolder, lock: int, steps: int, stall_minutes: float, console: Console) -> int:
+def _way_on(folder: RunFolder, course: Course) -> str:
+    """How to go on with an interrupted run."""
+    path = printable(str(folder.path))
+    if not course.leads:
+        return "resume it as the first node is"
+    try:
+        folder.check_checkpoint(course.trainer)
+    except FolderError:
+        return f"there was no checkpoint yet in {path}: start anew with --overwrite"
+    return f"--resume goes on from the last checkpoint in {path}"
+
+
+def _run(command: Command, folder: RunFolder, lock: int, course: Course, console: Console) -> int:
     """Run it, and show its steps; returns how many there were."""
+    steps = course.steps
     between_lines = -(-steps // _MOST_LINES)
     times = (TimeElapsedColumn(), TimeRemainingColumn())
     columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), *times)
@@ -77,8 +107,8 @@ def _run(command: Command, folder: RunFolder, lock: int, steps: int, stall_minut
             command.environment,
             folder.log,
             HistoryFile(folder.history),
-            stall_seconds=60 * stall_minutes,
-            sft_steps_done=folder.steps_saved(),
+            stall_seconds=60 * course.stall_minutes if course.leads else inf,
+            reader=StepReader(folder.steps_saved(), course.micro_batches),
             descriptors=[lock],
             on_step=show,
         )

@@ -22,6 +22,8 @@ _DRAIN_SECONDS = 5.0
 """How long its processes may print on after it has ended."""
 _LOOK_SECONDS = 1.0
 _LONGEST_LINE = 2**20
+_NO_LIFE = re.compile(r"(?:\x1b\[[0-9;]*m)*\((?:raylet|autoscaler)\b")
+"""Daemons of Ray that print on when the run is dead."""
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _ERROR = re.compile(
     r"(?:^|\s|\.)(?P<name>\w*(?:Error|Exception|Refused|Unavailable|Mismatch|BadAnswer)): (?P<reason>.+)"
@@ -44,7 +46,7 @@ def run_training(
     history: HistoryFile,
     *,
     stall_seconds: float,
-    sft_steps_done: int = 0,
+    reader: StepReader | None = None,
     descriptors: Sequence[int] = (),
     on_step: Callable[[StepMetrics], None] = lambda _: None,
 ) -> int:
@@ -55,7 +57,7 @@ def run_training(
     itself would go on, and exit with 0. None of its process group is left then, nor at the end; only where this process
     is killed with SIGKILL is the leader alone told to end, with SIGTERM.
     """
-    reader = StepReader(sft_steps_done)
+    reader = reader or StepReader()
     failure = _LastError()
     done = 0
 
@@ -155,21 +157,23 @@ def _output(process: subprocess.Popen[bytes], pipe: IO[bytes], kept: IO[bytes], 
                 # A process that it left behind may hold the pipe, and print for ever.
                 if not there or now - ended > _DRAIN_SECONDS:
                     break
+            if now - heard > stall_seconds:
+                raise TrainingError(
+                    f"OpenRLHF printed nothing for {stall_seconds / 60:g} minutes and was stopped; "
+                    "a rollout engine that died leaves it waiting for ever"
+                )
             if not there:
-                if now - heard > stall_seconds:
-                    raise TrainingError(
-                        f"OpenRLHF printed nothing for {stall_seconds / 60:g} minutes and was stopped; "
-                        "a rollout engine that died leaves it waiting for ever"
-                    )
                 continue
             data = os.read(pipe.fileno(), 65_536)
             if not data:
                 break
-            heard = now
             kept.write(data)
             kept.flush()
-            *lines, rest = _LINE_ENDS.split(rest + data)
-            yield from (line.decode(errors="replace") for line in lines)
+            *whole, rest = _LINE_ENDS.split(rest + data)
+            lines = [line.decode(errors="replace") for line in whole]
+            if not lines or not all(map(_NO_LIFE.match, lines)):
+                heard = now
+            yield from lines
             if len(rest) > _LONGEST_LINE:
                 rest = b""  # no line of interest is so long
         if rest:

@@ -10,10 +10,11 @@ from trainer.openrlhf.recipe.recipe import read_recipe
 
 def test_the_plan_says_how_far_the_data_goes() -> None:
     grpo, sft = read_recipe("grpo"), read_recipe("sft")
-    assert check_rows(grpo, Read(grpo.flags), 10_000) == (4_000, 500, 8)
-    assert check_rows(grpo, Read(grpo.flags), 801) == (801, 101, 8)
+    # 64 rollouts a step on 2 ranks, one at a time.
+    assert check_rows(grpo, Read(grpo.flags), 10_000) == (4_000, 500, 8, 32)
+    assert check_rows(grpo, Read(grpo.flags), 800) == (800, 100, 8, 32)
     # 1,000 rows on 2 ranks, 4 times over, in batches of 64.
-    assert check_rows(sft, Read(sft.flags), 1_000) == (1_000, 62, 64)
+    assert check_rows(sft, Read(sft.flags), 1_000) == (1_000, 62, 64, 32)
 
 
 def test_too_little_data_is_refused() -> None:
@@ -24,8 +25,9 @@ def test_too_little_data_is_refused() -> None:
         check_rows(sft, Read(sft.flags), 15)
 
 
-def test_a_last_step_that_ranks_cannot_share_is_refused() -> None:
-    recipe = read_recipe("grpo-0.5b", [("openrlhf.ds.ring_attn_size", 1), ("openrlhf.train.micro_batch_size", 2)])
-    check_rows(recipe, Read(recipe.flags), 802)
-    with pytest.raises(FlagError, match=r"the last 1 of 801 prompts make 8 rollouts.*set it to 800"):
-        check_rows(recipe, Read(recipe.flags), 801)
+@pytest.mark.parametrize("rows", [12, 801, 807])
+def test_a_last_step_of_fewer_prompts_is_refused(rows: int) -> None:
+    recipe = read_recipe("grpo")
+    whole = rows // 8 * 8
+    with pytest.raises(FlagError, match=f"the last {rows - whole} of {rows} prompts make no whole .*set it to {whole}"):
+        check_rows(recipe, Read(recipe.flags), rows)

@@ -10,21 +10,29 @@ import pytest
 
 from trainer.openrlhf.run.command import Command
 from trainer.openrlhf.run.folder import RunFolder
-from trainer.openrlhf.run.launch import launch
+from trainer.openrlhf.run.launch import Course, launch
 from trainer.openrlhf.run.lock import locked
 
-STEP = "INFO 11-21 11:02:26 ppo_trainer.py:551] ✨ Global step {}: {{'reward': 0.5}}"
+LOGGED = "INFO 11-21 11:02:26 ppo_trainer.py:"
+STEP = LOGGED + "224] Sample: ['', 0.5]\n" + LOGGED + "551] ✨ Global step {}: {{'reward': 0.5}}"
 SAVES = "import sys, pathlib; model = pathlib.Path(sys.argv[1]); model.mkdir(); (model / 'model.safetensors').touch()\n"
 
 
 def status(
-    tmp_path: Path, program: str, *, steps: int = 1, resumed: bool = False, stop: list[str] | None = None
+    tmp_path: Path,
+    program: str,
+    *,
+    steps: int = 1,
+    resumed: bool = False,
+    stop: list[str] | None = None,
+    stall_minutes: float = 1.0,
+    leads: bool = True,
 ) -> int:
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
     command = Command([[sys.executable, "-c", program, str(folder.model)]], {}, stop=stop or [])
     with locked(folder.path) as lock:
-        return launch(command, folder, lock, steps=steps, resumed=resumed, stall_minutes=1)
+        return launch(command, folder, lock, Course("grpo", steps, 1, resumed, stall_minutes, leads))
 
 
 def test_a_run_that_went_well_is_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,16 +90,30 @@ def test_a_job_that_ended_by_itself_is_left_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "stopped").exists()
 
 
+def test_a_node_that_does_not_lead_is_silent_and_saves_no_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status(tmp_path, "import time; time.sleep(1.5)", stall_minutes=0.01, leads=False) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_node_that_does_not_lead_fails_as_its_process_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status(tmp_path, "raise ValueError('no')", leads=False) == 1
+    assert "ValueError: no" in capsys.readouterr().err
+
+
 def test_one_that_is_told_to_stop_says_how_to_go_on(tmp_path: Path) -> None:
     trainer = "import time; print('begun', flush=True); time.sleep(600)"
     program = (
         "import sys; from pathlib import Path; from trainer.openrlhf.run.command import Command\n"
-        "from trainer.openrlhf.run.folder import RunFolder; from trainer.openrlhf.run.launch import launch\n"
+        "from trainer.openrlhf.run.folder import RunFolder; from trainer.openrlhf.run.launch import Course, launch\n"
         "from trainer.openrlhf.run.lock import locked\n"
         "folder = RunFolder(Path(sys.argv[1])); folder.path.mkdir()\n"
         "with locked(folder.path) as lock:\n"
         f"    command = Command([[sys.executable, '-c', {trainer!r}]], {{}})\n"
-        "    sys.exit(launch(command, folder, lock, steps=1, resumed=False, stall_minutes=1))"
+        "    sys.exit(launch(command, folder, lock, Course('grpo', 1, 1, False, 1)))"
     )
     run = tmp_path / "run"
     argv = [sys.executable, "-c", program, str(run)]
@@ -101,4 +123,4 @@ def test_one_that_is_told_to_stop_says_how_to_go_on(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate()
     assert process.returncode == 1
-    assert errors == f"interrupted by SIGTERM: --resume goes on from the last checkpoint in {run}\n"
+    assert errors == f"interrupted by SIGTERM: there was no checkpoint yet in {run}: start anew with --overwrite\n"

@@ -14,9 +14,10 @@ from trainer.openrlhf.run.history import HistoryFile
 from trainer.openrlhf.run.log_lines import StepMetrics
 from trainer.openrlhf.run.process import TrainingError, run_training
 
-STEP = (
-    "(PPOTrainer pid=7) INFO 11-21 11:02:26 ppo_trainer.py:551] ✨ Global step {}: {{'reward': {}, 'policy_loss': {}}}"
-)
+LOGGED = "(PPOTrainer pid=7) INFO 11-21 11:02:26 ppo_trainer.py:"
+ALONE = LOGGED + "551] ✨ Global step {}: {{'reward': {}, 'policy_loss': {}}}"
+STEP = LOGGED + "224] Sample: ['', 0.5]\n" + ALONE
+"""As OpenRLHF logs it, after a sample."""
 
 
 def run(tmp_path: Path, program: str, *, stall_seconds: float = 60, **environment: str) -> list[StepMetrics]:
@@ -36,10 +37,8 @@ def test_steps_are_shown_and_kept_and_so_is_all_output(tmp_path: Path) -> None:
     program = f"import sys; print({STEP.format(1, 0.5, 0.1)!r}); print({STEP.format(2, 0.7, 0.1)!r}, file=sys.stderr)"
     assert [step.metrics["reward"] for step in run(tmp_path, program)] == [0.5, 0.7]
     assert (tmp_path / "history.jsonl").read_text().count("\n") == 2
-    assert sorted((tmp_path / "log.txt").read_text().splitlines()) == [
-        STEP.format(1, 0.5, 0.1),
-        STEP.format(2, 0.7, 0.1),
-    ]
+    printed = [*STEP.format(1, 0.5, 0.1).splitlines(), *STEP.format(2, 0.7, 0.1).splitlines()]
+    assert sorted((tmp_path / "log.txt").read_text().splitlines()) == sorted(printed)
 
 
 def test_the_environment_is_added(tmp_path: Path) -> None:
@@ -170,12 +169,19 @@ def test_a_launcher_that_is_killed_takes_the_trainer_with_it(tmp_path: Path, sig
 def test_what_a_page_or_a_model_wrote_is_no_step_and_no_error(tmp_path: Path) -> None:
     sample = '(PPOTrainer pid=7) INFO 11-21 11:02:26 ppo_trainer.py:224] Sample: ["{}", 0.5]'
     written = [
-        sample.format(text) for text in (STEP.format(9, 0.5, "nan"), "ValueError: made up", STEP.format(1, 1, 1))
+        sample.format(text) for text in (ALONE.format(9, 0.5, "nan"), "ValueError: made up", ALONE.format(1, 1, 1))
     ]
-    program = f"for line in {written!r}: print(line)\nprint({STEP.format(1, 0.5, 0.1)!r})\nraise SystemExit(2)"
+    program = f"for line in {written!r}: print(line)\nprint({ALONE.format(1, 0.5, 0.1)!r})\nraise SystemExit(2)"
     with pytest.raises(TrainingError, match="ended with status 2: see the end of"):
         run(tmp_path, program)
     assert (tmp_path / "history.jsonl").read_text() == '{"step":1,"reward":0.5,"policy_loss":0.1}\n'
+
+
+def test_daemons_of_ray_are_no_sign_of_life(tmp_path: Path) -> None:
+    line = "\x1b[33m(raylet)\x1b[0m /tmp is over 95% full"
+    program = f"import time\nwhile True: print({line!r}, flush=True); time.sleep(0.1)"
+    with pytest.raises(TrainingError, match="printed nothing for"):
+        run(tmp_path, program, stall_seconds=0.6)
 
 
 def test_output_without_an_end_of_line_is_kept_and_does_not_grow_in_memory(tmp_path: Path) -> None:
