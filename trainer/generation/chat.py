@@ -46,10 +46,10 @@ class Chat:
         return list(ids)
 
     def text(self, completion: Sequence[int]) -> str:
-        """The text of an answer up to the end of its turn, without special tokens."""
+        """The text of an answer up to the end of its turn; other special tokens stay, as rewards are given for them."""
         end = next((at for at, token in enumerate(completion) if token in self.ends), len(completion))
         decoded = self.tokenizer.decode(
-            list(completion[:end]), skip_special_tokens=True, clean_up_tokenization_spaces=False
+            list(completion[:end]), skip_special_tokens=False, clean_up_tokenization_spaces=False
         )
         return str(decoded)
 

@@ -34,11 +34,11 @@ def test_context_and_ends_are_those_of_the_model(copy: Path) -> None:
     assert Chat(str(copy)).ends == {2}
 
 
-def test_a_text_ends_where_the_turn_does_and_has_no_special_tokens() -> None:
+def test_a_text_ends_where_the_turn_does_and_keeps_what_a_reward_is_given_for() -> None:
     chat = Chat(MODEL)
     said, more = (chat.tokenizer(text)["input_ids"] for text in ("I am done .", "<|im_start|>user"))
     assert chat.text([*said, 2, *more]) == "I am done ."
-    assert chat.text([*said, *more]) == "I am done .user"
+    assert chat.text([*said, *more, 2]) == "I am done .<|im_start|>user"
     assert chat.text([2]) == chat.text([]) == ""
 
 
