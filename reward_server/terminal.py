@@ -114,6 +114,7 @@ def output_file(file: Path | None, option: str) -> Iterator[BinaryIO | None]:
     """The file an option names, opened for writing; None without the option. Raises typer.BadParameter naming it.
 
     A file appears under its name only once it is whole; until then it is `NAME.part`, which goes if the command fails.
+    Folders that it is to lie in are made.
     """
     if file is None:
         yield None
@@ -123,6 +124,7 @@ def output_file(file: Path | None, option: str) -> Iterator[BinaryIO | None]:
     part = file.with_name(f"{file.name}.part") if file.is_file() or not file.exists() else file
     try:
         try:
+            part.parent.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as opened:
                 yield opened
             if part != file:

@@ -190,7 +190,7 @@ def test_text_and_prompt_may_come_from_files(tmp_path: Path) -> None:
         (["", "--prompt", "a"], "no tokens"),
         (["cooker " * 9_000], str(LONGEST)),
         (["half a pair \udcff"], "UTF-8"),
-        (["x", "--json", "missing/folder/out.json"], "missing/folder"),
+        (["x", "--json", "/dev/null/out.json"], "/dev/null"),
     ],
 )
 def test_wrong_usage_is_answered_with_2_and_a_reason(arguments: list[str], named: str, tmp_path: Path) -> None:

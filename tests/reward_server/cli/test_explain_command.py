@@ -119,7 +119,7 @@ def test_an_invalid_completion_is_explained_and_is_no_error(tmp_path: Path) -> N
     [
         ([NEARLY, "--label", '{"type": "hover"}'], "hover"),
         ([NEARLY, "--label", "click"], "not a JSON object"),
-        ([NEARLY, "--label", LABEL, "--json", "/missing/out.json"], "/missing/out.json"),
+        ([NEARLY, "--label", LABEL, "--json", "/dev/null/out.json"], "/dev/null/out.json"),
     ],
 )
 def test_wrong_usage_is_answered_with_2_and_a_reason(arguments: list[str], named: str) -> None:

@@ -205,6 +205,12 @@ def test_bytes_that_are_not_utf8_inside_the_models_text_are_the_models_doing(tmp
     assert [(line["reward"], line["reason"]) for line in results(tmp_path / "out")] == [(0, "not_json")]
 
 
+def test_the_folder_of_an_output_is_made(good: Path, tmp_path: Path) -> None:
+    done = run("score", good, *PLAIN, "--out", tmp_path / "new" / "folder" / "out.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert len(results(tmp_path / "new" / "folder" / "out.jsonl")) == len(good.read_bytes().splitlines())
+
+
 def test_the_flag_wins_over_the_variable_and_the_variable_over_the_default(good: Path, tmp_path: Path) -> None:
     by_flag = run("score", good, *PLAIN, REWARD_SPEC="binary")
     by_variable = run("score", good, REWARD_SPEC="binary")
@@ -216,8 +222,8 @@ def test_the_flag_wins_over_the_variable_and_the_variable_over_the_default(good:
     [
         (["missing.jsonl"], "missing.jsonl: No such file"),
         (["."], "directory"),
-        (["good.jsonl", "--out", "missing/out.jsonl"], "missing/out.jsonl"),
-        (["good.jsonl", "--json", "missing/summary.json"], "missing/summary.json"),
+        (["good.jsonl", "--out", "/dev/null/out.jsonl"], "/dev/null/out.jsonl"),
+        (["good.jsonl", "--json", "/dev/null/summary.json"], "/dev/null/summary.json"),
         (["good.jsonl", "--spec", "shop-r1-kl-from-uniform"], "kl_from_uniform"),
     ],
 )
