@@ -1,5 +1,6 @@
 """Checks a reward server before anybody depends on it: reachable, ready, and scoring with the spec that is expected."""
 
+from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -68,6 +69,8 @@ def _client(url: str, api_key: str | None) -> tuple[httpx.URL, str, httpx.Client
     headers = {b"Authorization": f"Bearer {api_key}".encode()} if api_key else {}
     try:
         given = httpx.URL(url)
+        if given.scheme not in ("http", "https"):
+            raise PreflightError(f"the server's URL {given.copy_with(userinfo=b'')} does not begin with http://")
         base = given.copy_with(query=None, fragment=None)
         base = base.copy_with(path=base.path.removesuffix("/score").removesuffix("/get_reward"))
         shown = str(base.copy_with(userinfo=b"")).rstrip("/")
@@ -107,5 +110,7 @@ def _get(client: httpx.Client, shown: str, path: str) -> Any:
         raise PreflightError(f"{shown} answers, but not as a Shop-R1 reward server") from None
     if response.is_success:
         return body
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        raise PreflightError(f"{shown} asks for an API key that it knows: set SHOP_R1_API_KEY, or --api-key")
     detail = body.get("detail") if isinstance(body, dict) else None
     raise PreflightError(f"{shown} answers {path} with {response.status_code}: {detail}")

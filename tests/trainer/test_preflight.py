@@ -65,13 +65,16 @@ def test_a_wrong_key_is_refused_and_not_repeated(key: str, locked_server: Server
 
 def test_a_wrong_key_in_the_address_is_not_repeated(locked_server: Server) -> None:
     said = refusal(locked_server.url.replace("://", "://run:wrong-key@"))
-    assert "401" in said
+    assert "asks for an API key that it knows" in said
     assert "wrong-key" not in said
 
 
 def test_a_missing_key_is_named(locked_server: Server) -> None:
-    assert "401" in refusal(locked_server.url)
-    assert "no API key" in refusal(locked_server.url)
+    assert "asks for an API key that it knows: set SHOP_R1_API_KEY, or --api-key" in refusal(locked_server.url)
+
+
+def test_an_address_without_its_scheme_is_told() -> None:
+    assert refusal("127.0.0.1:8080") == "the server's URL 127.0.0.1:8080 does not begin with http://"
 
 
 def test_a_server_that_is_shutting_down_is_not_ready() -> None:

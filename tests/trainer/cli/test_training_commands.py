@@ -143,5 +143,6 @@ def test_escapes_in_a_recipe_do_nothing_to_the_terminal(tmp_path: Path) -> None:
 def test_without_openrlhf_nothing_is_started(tmp_path: Path) -> None:
     done = run("sft", cwd=tmp_path)
     assert done.returncode == BAD_INPUT
-    assert "pip install 'shop-r1[trainer]'" in done.stderr
+    assert "OpenRLHF is not installed here: docs/train.md says how" in done.stderr
+    assert "make .venv-train/.installed" in run("sft", "cpu-smoke", cwd=tmp_path).stderr
     assert list(tmp_path.iterdir()) == []

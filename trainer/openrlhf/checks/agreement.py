@@ -16,7 +16,13 @@ def check_flags(recipe: Recipe, flags: Read) -> None:
 
     `flags` are OpenRLHF's, with its defaults where they are known.
     """
-    rules: tuple[Callable[[Recipe, Read], Iterator[str]], ...] = (_of_counts, _of_cpu, _of_groups, _of_batches)
+    rules: tuple[Callable[[Recipe, Read], Iterator[str]], ...] = (
+        _of_counts,
+        _of_values,
+        _of_cpu,
+        _of_groups,
+        _of_batches,
+    )
     if recipe.trainer == "grpo":
         rules += (_of_certainty, _of_placement, _of_rollouts)
     for rule in rules:
@@ -63,6 +69,25 @@ def _of_cpu(recipe: Recipe, flags: Read) -> Iterator[str]:
             yield "openrlhf.vllm.sync_backend: weights reach vLLM on a CPU by gloo alone, without vllm.sync_with_ray"
         if flags.is_on("train.colocate_all"):
             yield "openrlhf.train.colocate_all: vLLM cannot share its processor on a CPU: set train.colocate_actor_ref"
+        for name in ("vllm.num_engines", "vllm.tensor_parallel_size"):
+            if (value := flags.count(name, 1)) != 1:
+                yield f"openrlhf.{name}: {value}, and on a CPU there is one vLLM engine of one process: set it to 1"
+        if flags.text("algo.advantage.estimator", "gae") == "gae":
+            yield "openrlhf.algo.advantage.estimator: gae trains a critic, for which a run on a CPU has no place"
+        if not flags.is_on("train.colocate_actor_ref") and flags.number("algo.kl.init_coef", 0.01) > 0:
+            yield "openrlhf.train.colocate_actor_ref: on a CPU, policy and reference are in one place: set it to true"
+
+
+def _of_values(recipe: Recipe, flags: Read) -> Iterator[str]:
+    """What vLLM refuses only once it is up, and what OpenRLHF divides by (ppo_trainer.py:394, actor.py:271)."""
+    if flags.count("ckpt.save_steps", -1) == 0:
+        yield "openrlhf.ckpt.save_steps: 0 steps between checkpoints; -1 saves none"
+    if recipe.trainer == "sft":
+        return
+    if (temperature := flags.number("rollout.temperature", 1.0)) <= 0:
+        yield f"openrlhf.rollout.temperature: {temperature:g}, and rollouts are drawn at one above 0"
+    if not 0 < (share := flags.number("vllm.gpu_memory_utilization", 0.95)) <= 1:
+        yield f"openrlhf.vllm.gpu_memory_utilization: {share:g} is no share of a GPU's memory, above 0 and at most 1"
 
 
 def _of_groups(recipe: Recipe, flags: Read) -> Iterator[str]:
@@ -117,6 +142,8 @@ def _of_placement(recipe: Recipe, flags: Read) -> Iterator[str]:
         shared = flags.is_on("train.colocate_actor_ref") or flags.is_on("train.colocate_all")
         has_reference = flags.number("algo.kl.init_coef", 0.01) > 0
         needed = training * (1 if shared or not has_reference else 2) + engines * tensor
+        if flags.text("algo.advantage.estimator", "gae") == "gae":
+            needed += flags.count("critic.num_nodes", 1) * flags.count("critic.num_gpus_per_node", 8)
         if needed > every:
             yield (
                 f"openrlhf.vllm.num_engines: training and {engines} engines need {needed} GPUs, and there are {every}: "

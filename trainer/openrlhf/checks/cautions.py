@@ -20,4 +20,8 @@ def cautions(flags: Read) -> list[str]:
             "openrlhf.algo.dynamic_filtering_enable drops groups: rollouts/*.jsonl hold more than is trained on, and "
             "there may be fewer steps than planned"
         )
+    if flags.text("eval.dataset", ""):
+        told.append(
+            "openrlhf.eval.dataset: rollouts/*.jsonl hold the completions of evaluations beside those of training"
+        )
     return told

@@ -57,7 +57,9 @@ def check_model(name: str) -> None:
 
 
 def _maker(name: str) -> str:
-    """Which run makes a model that a shipped recipe starts from."""
+    """What makes a model that a shipped recipe starts from."""
+    if full_path(name) == full_path("out/tiny"):
+        return "; `python -m trainer.tiny_model out/tiny --answer-steps 0` makes it"
     made = re.fullmatch(r"(?:.*/)?runs/(sft[\w.-]*)/model", name)
     if made is None:
         return ""

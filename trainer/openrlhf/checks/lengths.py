@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from trainer.openrlhf.checks.inputs import TrainingRow
@@ -40,7 +41,10 @@ def load_chat_tokenizer(model: str) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=True)
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(f"model: the tokenizer of {model} cannot be loaded: {lines[0]}") from None
+        what = f"the tokenizer of {model}"
+        if not Path(model).is_dir():
+            what = f"there is no folder {model}, and as a model of the Hub its tokenizer"
+        raise InputError(f"model: {what} cannot be loaded: {lines[0]}") from None
     if not tokenizer.chat_template:
         raise InputError(f"model: the tokenizer of {model} has no chat template")
     return tokenizer

@@ -57,6 +57,9 @@ def _problems_of_submission(recipe: Recipe, address: str) -> Iterator[str]:
 
 def _problems_of_nodes(recipe: Recipe, where: Where) -> Iterator[str]:
     if recipe.nodes == 1:
+        for option, value in (("--node-rank", where.node_rank), ("--master", where.master)):
+            if value is not None:
+                yield f"{option}: the recipe has one node: set nodes, on each node alike"
         return
     if where.master is None or where.node_rank is None:
         yield f"nodes: {recipe.nodes} nodes find one another by --master HOST:PORT and --node-rank, given on each"
@@ -119,10 +122,10 @@ def _check_cluster(address: str) -> None:
     try:
         response = httpx.get(f"{address.rstrip('/')}/api/version", timeout=_TIMEOUT_SECONDS)
         version = response.raise_for_status().json()["ray_version"]
+    except (httpx.HTTPStatusError, ValueError, KeyError, TypeError):
+        version = None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise EnvironmentProblem(f"--ray: {address} cannot be reached: {error or type(error).__name__}") from None
-    except (ValueError, KeyError, TypeError):
-        version = None
     if not isinstance(version, str):
         raise EnvironmentProblem(f"--ray: {address} answers, but not as the dashboard of a Ray cluster")
 

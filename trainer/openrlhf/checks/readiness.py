@@ -20,6 +20,7 @@ from trainer.openrlhf.checks.fingerprints import check_fingerprints, fingerprint
 from trainer.openrlhf.checks.inputs import check_data_path, check_model, training_rows
 from trainer.openrlhf.checks.lengths import check_lengths, limit_of, load_chat_tokenizer
 from trainer.openrlhf.checks.machine import check_job_is_over, check_machine, problems_of_place
+from trainer.openrlhf.checks.model_fit import check_context, check_ends
 from trainer.openrlhf.checks.overwriting import check_apart, check_survive
 from trainer.openrlhf.checks.resuming import check_certainty, check_history, check_version
 from trainer.openrlhf.checks.reward_clip import check_clip
@@ -114,6 +115,8 @@ def sketch(start: Start) -> Sketch:
             check()
         except RunProblem as error:
             doubts.append(f"a run would stop now: {error}")
+    if not full_path(recipe.model).is_dir():
+        doubts.append(f"not checked: whether the Hub has {recipe.model}")
     doubts.append(f"not checked: what {recipe.data} holds, what this machine or cluster has, and {recipe.out}")
     return Sketch(_command(start, server), doubts)
 
@@ -122,7 +125,8 @@ def check_everything(start: Start, progress: Progress) -> Ready:
     """Check all that a run depends on. Raises RunProblem or PreflightError, in one sentence."""
     recipe, folder = start.recipe, start.folder
     if installed_version() is None:
-        raise EnvironmentProblem("OpenRLHF is not installed: pip install 'shop-r1[trainer]' (docs/train.md)")
+        how = "make .venv-train/.installed" if recipe.device == "cpu" else "docs/train.md says how"
+        raise EnvironmentProblem(f"OpenRLHF is not installed here: {how}")
     flags, notes = read_flags(start)
     check_flags(recipe, flags)
     _check_words(start)
@@ -153,7 +157,11 @@ def check_everything(start: Start, progress: Progress) -> Ready:
             check_digest(folder, earlier, server.facts.digest)
             server = check_certainty(folder, earlier, server)
         check_clip(flags, server.spec)
-    tokenizer = load_chat_tokenizer(model_argument(recipe.model))
+    model = model_argument(recipe.model)
+    tokenizer = load_chat_tokenizer(model)
+    if server is not None:
+        check_context(model, flags)
+        check_ends(model, tokenizer, server.spec)
     rows = {key: _count_rows(start, flags, key, name, tokenizer, server, progress) for key, name in files.items()}
     plan = check_rows(recipe, flags, rows["data"])
     command = _command(start, server)
@@ -224,7 +232,11 @@ def _ask(start: Start) -> RunServer:
 
 def _command(start: Start, server: RunServer | None) -> Command:
     pin = server and ServerPin(
-        server.facts.url, server.facts.digest, tuple(server.spec.action_space), server.certainty_model
+        server.facts.url,
+        server.facts.digest,
+        tuple(server.spec.action_space),
+        server.certainty_model,
+        server.facts.certainty_source,
     )
     return make_command(start.recipe, start.folder, pin, start.where, resume=start.resume)
 

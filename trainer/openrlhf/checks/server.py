@@ -59,6 +59,6 @@ def _misfit(spec: RewardSpec, certainty: CertaintyFrom, facts: ServerFacts, take
     if certainty == "server" and facts.certainty_source in ("rollout", "none"):
         return (
             f"it measures no certainty itself (its source is {facts.certainty_source}): set server.certainty to "
-            "rollout, or start it with --certainty vllm"
+            "rollout, or start it with --certainty vllm, vllm-logprobs or local"
         )
     return None

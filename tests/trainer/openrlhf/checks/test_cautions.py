@@ -25,8 +25,13 @@ def test_groups_that_are_dropped_are_told() -> None:
     assert "fewer steps than planned" in told
 
 
+def test_evaluations_that_are_kept_beside_the_training_are_told() -> None:
+    (told,) = cautions(Read({"eval.dataset": "test.jsonl"}))
+    assert "completions of evaluations" in told
+
+
 @pytest.mark.parametrize("name", recipe_names())
 def test_of_a_shipped_recipe_there_is_nothing_to_tell(name: str) -> None:
     assert cautions(Read(read_recipe(name).flags)) == []
-    off = {"reward.stop_properly_penalty_coef": None, "reward.overlong_buffer_len": None}
+    off = {"reward.stop_properly_penalty_coef": None, "reward.overlong_buffer_len": None, "eval.dataset": None}
     assert cautions(Read({**off, "reward.normalize_enable": False, "algo.dynamic_filtering_enable": False})) == []

@@ -45,6 +45,7 @@ def test_the_same_model_and_data_have_the_same(model: Path, data: Path) -> None:
         ("rl.jsonl", "{ }\n", "another data"),
         ("model/config.json", "{ }", "another model"),
         ("model/model.safetensors", "12345", "another model"),
+        ("model/model.safetensors", "1235", "another model"),
         ("model/model-00002-of-00002.safetensors", "", "another model"),
     ],
 )

@@ -36,6 +36,14 @@ def test_a_cluster_that_the_environment_names_would_be_joined_by_mistake(monkeyp
     assert "RAY_ADDRESS is set" in refusal("grpo-cpu-smoke")
 
 
+@pytest.mark.parametrize(
+    ("where", "option"), [(Where(node_rank=1), "--node-rank"), (Where(master="node-0:29500"), "--master")]
+)
+def test_a_recipe_of_one_node_has_no_place_for_a_second(where: Where, option: str) -> None:
+    assert f"{option}: the recipe has one node: set nodes" in refusal("sft", where=where)
+    assert f"{option}: the recipe has one node: set nodes" in refusal("sft-cpu-smoke", where=where)
+
+
 def test_nodes_of_sft_must_be_told_how_to_meet() -> None:
     assert "--master HOST:PORT and --node-rank" in refusal("sft", ("nodes", 2))
     far = Where(master="node-0:29500", node_rank=2)
