@@ -19,7 +19,7 @@ class Value(NamedTuple):
 
 
 def values(text: str) -> Iterator[Value]:
-    """Every value that has a comment of its own, in the file's order. Raises ValueError for one that nobody describes."""
+    """Every value with a comment of its own, in the file's order. Raises ValueError for one that nobody describes."""
     yield from _described(yaml.compose(text), "", text.splitlines())
 
 
@@ -51,9 +51,13 @@ def table() -> str:
     """All values as a Markdown table."""
     rows = ["| value | default | |", "|---|---|---|"]
     for value in values((CHART / "values.yaml").read_text(encoding="utf-8")):
-        default = yaml.safe_dump(value.default, default_flow_style=True, sort_keys=False, width=1000).removesuffix("...\n").strip()
-        rows.append(f"| `{value.path}` | `{default}` | {value.description} |")
+        rows.append(f"| `{value.path}` | `{_one_line(value.default)}` | {value.description} |")
     return "\n".join(rows) + "\n"
+
+
+def _one_line(default: object) -> str:
+    text = yaml.safe_dump(default, default_flow_style=True, sort_keys=False, width=1000)
+    return text.removesuffix("...\n").strip()
 
 
 def readme() -> str:

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ class HelmError(Exception):
     """What helm says when it refuses."""
 
 
+@cache
 def helm(*arguments: str | Path, stdin: str = "") -> str:
     """What a helm command prints. Raises HelmError."""
     binary = shutil.which("helm", path=str(Path(sys.executable).parent)) or shutil.which("helm")

@@ -8,6 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from reward_server import __version__
 from tests.deploy.chart import CHART, CI, NAMESPACE, RELEASE, Object, Rendered, helm, render
 
 pytestmark = pytest.mark.e2e
@@ -72,14 +73,12 @@ def test_every_object_says_where_it_belongs(rendered: Rendered) -> None:
 
 def test_names_fit_however_long_the_release_s_is() -> None:
     long = "a-release-with-the-longest-name-that-helm-will-take"
-    version = "twenty-letters-long-"[:19] + "x"
+    version = "has-twenty-letters-x"
     for item in render(values={"stable": version, "versions": {version: {}}}, release=long).objects:
         assert len(item["metadata"]["name"]) <= 63
 
 
 def test_the_chart_is_of_the_package_s_version() -> None:
-    from reward_server import __version__
-
     assert yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"] == __version__
 
 

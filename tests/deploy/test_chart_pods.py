@@ -1,7 +1,9 @@
 """Pods: hardened, probed, set up as the server understands it, and stopped without refusing anybody."""
 
+import json
 import os
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -110,9 +112,7 @@ def test_the_sidecar_serves_the_model_and_revision_that_the_server_insists_on() 
 
 
 def test_only_the_sidecar_asks_for_gpus(everything: Rendered) -> None:
-    with_gpu = {
-        item["name"] for item in everything.containers if "nvidia.com/gpu" in str(item.get("resources", {}))
-    }
+    with_gpu = {item["name"] for item in everything.containers if "nvidia.com/gpu" in str(item.get("resources", {}))}
     assert with_gpu == {"vllm"}
 
 
@@ -155,9 +155,7 @@ def test_large_numbers_arrive_as_they_are(everything: Rendered, monkeypatch: pyt
     assert settings_of(deployment, monkeypatch).max_body_bytes == 128 * 2**20
 
 
-def test_the_server_starts_with_its_specs(
-    rendered: Rendered, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_server_starts_with_its_specs(rendered: Rendered, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for deployment in rendered.of("Deployment"):
         volumes = deployment["spec"]["template"]["spec"]["volumes"]
         for name in [volume["configMap"]["name"] for volume in volumes if "configMap" in volume]:
@@ -178,9 +176,6 @@ def test_a_spec_of_ours_is_what_scores_by_default(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_certainty_sources_are_those_that_the_image_can_have() -> None:
-    import json
-    from typing import get_args
-
     schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
     assert {*schema["definitions"]["certainty"]["properties"]["source"]["enum"], "local"} == {*get_args(SourceName)}
 
@@ -216,7 +211,7 @@ def test_keys_are_in_the_secret_and_nowhere_else() -> None:
 
 
 def test_without_keys_one_is_made_up() -> None:
-    made_up = {render().one("Secret")["stringData"]["api-keys"] for _ in range(2)}
+    made_up = {render(release=name).one("Secret")["stringData"]["api-keys"] for name in ("first", "second")}
     assert [len(key) for key in made_up] == [40, 40]
 
 

@@ -9,6 +9,7 @@ from tests.deploy.gateway import send
 
 pytestmark = pytest.mark.e2e
 
+KEYS = {"auth": {"keys": ["known-to-the-test"]}}
 ROUTE = {"enabled": True, "parentRefs": [{"name": "inner"}]}
 
 
@@ -101,19 +102,16 @@ def test_weights_split_only_what_names_no_version() -> None:
 
 
 def test_promoting_changes_the_route_and_nothing_else() -> None:
-    before, after = (render(ci_file("versions"), values={"stable": name, "auth": {"keys": ["x" * 16]}}) for name in ("v1", "v2"))
-    changed = [
-        old["kind"] for old, new in zip(before.objects, after.objects, strict=True) if old != new
-    ]
+    before, after = (render(ci_file("versions"), values={**KEYS, "stable": name}) for name in ("v1", "v2"))
+    changed = [old["kind"] for old, new in zip(before.objects, after.objects, strict=True) if old != new]
     assert changed == ["HTTPRoute"]
     assert send(after.one("HTTPRoute"), "/score").shares == {"shop-r1-v2": 100}
     assert send(after.one("HTTPRoute"), "/versions/v1/score").shares == {"shop-r1-v1": 1}
 
 
 def test_adding_a_version_leaves_the_others_as_they_are() -> None:
-    keys = {"auth": {"keys": ["x" * 16]}}
-    before = render(ci_file("versions"), values=keys)
-    after = render(ci_file("versions"), values={**keys, "versions": {"v3": {"spec": "binary"}}})
+    before = render(ci_file("versions"), values=KEYS)
+    after = render(ci_file("versions"), values={**KEYS, "versions": {"v3": {"spec": "binary"}}})
     assert after.names("Deployment") == ["shop-r1-v1", "shop-r1-v2", "shop-r1-v3"]
     for item in before.objects:
         if item["kind"] not in ("HTTPRoute", "Pod"):

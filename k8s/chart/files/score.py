@@ -1,8 +1,9 @@
-"""What `helm test` runs: scores one rollout through a version's Service, and checks the number. Standard library only."""
+"""What `helm test` runs: scores one rollout through a version's Service and checks the number, without any package."""
 
 import json
 import os
 import sys
+from typing import Any
 from urllib.request import Request, urlopen
 
 LABEL = {"type": "click", "name": "add_to_cart.buy_now"}
@@ -12,7 +13,7 @@ COMPLETION = {"rationale": "I want it.", "action": {"type": "click", "name": "ad
 REWARD = 0.5 + 0.3 + 0.2 + 1000 * 8 / 9
 
 
-def ask(path: str, body: object = None) -> dict:
+def ask(path: str, body: object = None) -> Any:
     """The server's answer, as JSON."""
     key = os.environ.get("REWARD_API_KEYS", "").split(",")[0].strip()
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
@@ -29,4 +30,4 @@ rollout = {"completion": json.dumps(COMPLETION), "label": LABEL}
 (reward,) = ask(f"/score?spec={os.environ['SPEC']}", {"rollouts": [rollout]})["rewards"]
 if abs(reward - REWARD) > 1e-9:
     sys.exit(f"the reward is {reward}, not {REWARD}")
-print(f"{os.environ['SERVER']}: version {version['server_version']}, reward {reward}")  # noqa: T201
+print(f"{os.environ['SERVER']}: version {version['server_version']}, reward {reward}")
