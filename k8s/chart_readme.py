@@ -49,10 +49,9 @@ def _comment_above(line: int, lines: list[str]) -> str:
 
 def table() -> str:
     """All values as a Markdown table."""
-    rows = ["| value | default | |", "|---|---|---|"]
-    for value in values((CHART / "values.yaml").read_text(encoding="utf-8")):
-        rows.append(f"| `{value.path}` | `{_one_line(value.default)}` | {value.description} |")
-    return "\n".join(rows) + "\n"
+    found = values((CHART / "values.yaml").read_text(encoding="utf-8"))
+    rows = [f"| `{value.path}` | `{_one_line(value.default)}` | {value.description} |\n" for value in found]
+    return f"| value | default | |\n|---|---|---|\n{''.join(rows)}"
 
 
 def _one_line(default: object) -> str:
