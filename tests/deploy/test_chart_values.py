@@ -121,7 +121,7 @@ def test_a_version_may_set_what_values_say_it_may() -> None:
 
 def test_a_version_is_laid_over_every_default_that_it_may_set() -> None:
     template = (CHART / "templates" / "_versions.tpl").read_text(encoding="utf-8")
-    picked = re.search(r"pick \.Values (.*?) -}}", template)
+    picked = re.search(r"pick \.Values (.*?) -}}", template, re.DOTALL)
     assert picked
     names = set(re.findall(r'"(\w+)"', picked[1]))
     assert SCHEMA["definitions"]["version"]["properties"].keys() == names | {"weight"}

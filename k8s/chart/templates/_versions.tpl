@@ -1,6 +1,7 @@
-{{- /* Every version as JSON: its name, and the chart's values with its own laid over them. A null removes one, as ever in Helm. */ -}}
+{{- /* Every version as JSON: its name, and the chart's values with its own laid over them. A null removes one. */ -}}
 {{- define "shop-r1.versions" -}}
-{{- $defaults := pick .Values "image" "replicas" "spec" "extraSpecs" "certainty" "settings" "vllm" "autoscaling" "resources" "extraEnv" "podAnnotations" "nodeSelector" "tolerations" "affinity" -}}
+{{- $defaults := pick .Values "image" "replicas" "spec" "extraSpecs" "certainty" "settings" "vllm" "autoscaling"
+  "resources" "extraEnv" "podAnnotations" "nodeSelector" "tolerations" "affinity" -}}
 {{- $versions := dict -}}
 {{- range $name, $own := .Values.versions -}}
 {{- if kindIs "map" $own -}}
