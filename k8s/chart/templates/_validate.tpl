@@ -1,0 +1,71 @@
+{{- /* What the schema cannot say: fails with one sentence. */ -}}
+{{- define "shop-r1.validate" -}}
+{{- $versions := include "shop-r1.versions" . | fromJson -}}
+{{- if not (hasKey $versions .Values.stable) -}}
+{{- fail (printf "stable: there is no version %q; there are %s" .Values.stable (keys $versions | sortAlpha | join ", ")) -}}
+{{- end -}}
+{{- $weights := 0 -}}
+{{- range $name, $version := $versions -}}
+{{- with $version.weight -}}
+{{- if eq $name $.Values.stable -}}
+{{- fail (printf "versions.%s.weight: the stable version gets what the others leave; give them weights" $name) -}}
+{{- end -}}
+{{- $weights = add $weights . -}}
+{{- end -}}
+{{- include "shop-r1.validateVersion" (list $name $version) -}}
+{{- end -}}
+{{- if gt (int $weights) 100 -}}
+{{- fail (printf "versions: their weights are percentages, and add up to %d" (int $weights)) -}}
+{{- end -}}
+{{- range $name, $text := .Values.specs -}}
+{{- if not (regexMatch (printf "(?m)^name\\s*=\\s*[\"']%s[\"']\\s*(#.*)?$" (replace "." "[.]" $name)) $text) -}}
+{{- fail (printf "specs.%s: its text has to say name = %q, which is what ?spec= asks for" $name $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.route.enabled (not .Values.route.parentRefs) -}}
+{{- fail "route.parentRefs: name the Gateway that the route belongs to" -}}
+{{- end -}}
+{{- if gt (len $versions) 7 -}}
+{{- fail "versions: an HTTPRoute has 16 rules at most, which is enough for 7 versions" -}}
+{{- end -}}
+{{- if and .Values.auth.open (or .Values.auth.existingSecret .Values.auth.keys) -}}
+{{- fail "auth: open serves anyone, so leave existingSecret and keys empty" -}}
+{{- end -}}
+{{- if and .Values.auth.existingSecret .Values.auth.keys -}}
+{{- fail "auth: give an existingSecret, or keys to make one of, not both" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "shop-r1.validateVersion" -}}
+{{- $name := index . 0 -}}
+{{- $version := index . 1 -}}
+{{- $mode := $version.vllm.mode -}}
+{{- $source := $version.certainty.source -}}
+{{- if and (eq $mode "sidecar") (ne $source "vllm") -}}
+{{- fail (printf "version %s: a vLLM sidecar has our plugin, so set certainty.source to vllm, not %s" $name $source) -}}
+{{- end -}}
+{{- if and (eq $mode "external") (not (hasPrefix "vllm" $source)) -}}
+{{- fail (printf "version %s: certainty.source %s does not ask the external vLLM" $name $source) -}}
+{{- end -}}
+{{- if and (eq $mode "none") (hasPrefix "vllm" $source) -}}
+{{- fail (printf "version %s: certainty.source %s needs vllm.mode sidecar or external" $name $source) -}}
+{{- end -}}
+{{- if and (eq $mode "external") (not $version.vllm.external.url) -}}
+{{- fail (printf "version %s: vllm.external.url is missing" $name) -}}
+{{- end -}}
+{{- if and (or (eq $mode "sidecar") (eq $source "vllm-logprobs")) (not $version.certainty.model) -}}
+{{- fail (printf "version %s: certainty.model is missing" $name) -}}
+{{- end -}}
+{{- if and (eq $version.autoscaling.mode "keda") (not $version.autoscaling.prometheusUrl) -}}
+{{- fail (printf "version %s: autoscaling.prometheusUrl is missing" $name) -}}
+{{- end -}}
+{{- if and (eq $version.autoscaling.mode "hpa") (not (or $version.autoscaling.cpuUtilization $version.autoscaling.inFlight)) -}}
+{{- fail (printf "version %s: autoscaling by hpa needs cpuUtilization or inFlight" $name) -}}
+{{- end -}}
+{{- if and (eq $version.autoscaling.mode "keda") (not $version.autoscaling.inFlight) -}}
+{{- fail (printf "version %s: autoscaling by keda needs inFlight" $name) -}}
+{{- end -}}
+{{- if lt (int $version.autoscaling.maxReplicas) (int $version.autoscaling.minReplicas) -}}
+{{- fail (printf "version %s: autoscaling.maxReplicas is below minReplicas" $name) -}}
+{{- end -}}
+{{- end -}}

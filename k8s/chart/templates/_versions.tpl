@@ -1,0 +1,74 @@
+{{- /* Every version as JSON: its name, and the chart's values with its own laid over them. A null removes one. */ -}}
+{{- define "shop-r1.versions" -}}
+{{- $defaults := pick .Values "image" "replicas" "spec" "extraSpecs" "certainty" "settings" "vllm" "autoscaling"
+  "resources" "extraEnv" "podAnnotations" "nodeSelector" "tolerations" "affinity" -}}
+{{- $versions := dict -}}
+{{- range $name, $own := .Values.versions -}}
+{{- if kindIs "map" $own -}}
+{{- $_ := set $versions $name (mustMergeOverwrite (deepCopy $defaults) $own) -}}
+{{- end -}}
+{{- end -}}
+{{- $versions | default (dict .Values.stable $defaults) | toJson -}}
+{{- end -}}
+
+{{- define "shop-r1.versionName" -}}
+{{- printf "%s-%s" (include "shop-r1.fullname" (index . 0)) (index . 1) -}}
+{{- end -}}
+
+{{- define "shop-r1.versionSelector" -}}
+{{ include "shop-r1.selector" (index . 0) }}
+shop-r1.dev/version: {{ index . 1 | quote }}
+{{- end -}}
+
+{{- define "shop-r1.versionLabels" -}}
+{{ include "shop-r1.labels" (index . 0) }}
+app.kubernetes.io/component: server
+shop-r1.dev/version: {{ index . 1 | quote }}
+{{- end -}}
+
+{{- /* Of pods: nothing that a new version of the chart changes, which would replace them all. */ -}}
+{{- define "shop-r1.podLabels" -}}
+{{ include "shop-r1.versionSelector" . }}
+app.kubernetes.io/component: server
+app.kubernetes.io/part-of: shop-r1
+{{- with (index . 0).Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- /* The spec that `helm test` scores with: a preset that needs no certainty, so that the number can be known beforehand. */ -}}
+{{- define "shop-r1.testSpec" -}}
+shop-r1-no-rationale
+{{- end -}}
+
+{{- /* Specs that a version loads besides its default, as JSON. None means every preset. */ -}}
+{{- define "shop-r1.extraSpecs" -}}
+{{- $names := (index . 1).extraSpecs -}}
+{{- if and $names (index . 0).Values.tests.enabled -}}
+{{- $names = append $names (include "shop-r1.testSpec" .) | uniq -}}
+{{- end -}}
+{{- $names | toJson -}}
+{{- end -}}
+
+{{- /* A spec as the server is told: a file of ours, or a preset. */ -}}
+{{- define "shop-r1.specArgument" -}}
+{{- $name := index . 1 -}}
+{{- hasKey (index . 0).Values.specs $name | ternary (printf "/etc/shop-r1/specs/%s.toml" $name) $name -}}
+{{- end -}}
+
+{{- /* The files among a version's specs, as the data of its ConfigMap. Empty where all are presets. */ -}}
+{{- define "shop-r1.specFiles" -}}
+{{- $root := index . 0 -}}
+{{- $files := dict -}}
+{{- range prepend (include "shop-r1.extraSpecs" . | fromJsonArray) (index . 1).spec -}}
+{{- if hasKey $root.Values.specs . -}}
+{{- $_ := set $files (printf "%s.toml" .) (get $root.Values.specs .) -}}
+{{- end -}}
+{{- end -}}
+{{- with $files }}{{ toYaml . }}{{ end -}}
+{{- end -}}
+
+{{- /* Not empty where a version's pods download something from a model hub. */ -}}
+{{- define "shop-r1.downloads" -}}
+{{- if or (eq .vllm.mode "sidecar") (eq .certainty.source "vllm-logprobs") }}yes{{ end -}}
+{{- end -}}
