@@ -111,7 +111,7 @@ class Sandbox:
         assert not first or not is_flag
         goal = self.root / Path(self.folder, target).relative_to("/")
         for source in sources[1:] if is_flag else sources:
-            origin = stages[stage].root / source.lstrip("/") if is_flag else _in_context(source)
+            origin = stages[stage].root / source.lstrip("/") if is_flag else in_context(source)
             into = goal / origin.name if target.endswith("/") else goal
             into.parent.mkdir(parents=True, exist_ok=True)
             if origin.is_dir():
@@ -141,7 +141,7 @@ def build(file: Path, scratch: Path) -> Sandbox:
     return done[""]
 
 
-def _in_context(source: str) -> Path:
+def in_context(source: str) -> Path:
     """A file of the repository that `.dockerignore` lets into the build."""
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     allowed = [line.removeprefix("!") for line in lines if line.startswith("!")]
@@ -155,7 +155,10 @@ def _python(version: str) -> Path:
     known += Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}")
     for candidate in known:
         asked = subprocess.run(
-            [candidate, "-c", "import ensurepip, sys; print(sys.base_prefix)"], capture_output=True, text=True, check=False
+            [candidate, "-c", "import ensurepip, sys; print(sys.base_prefix)"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if asked.returncode == 0:
             return Path(asked.stdout.strip())
