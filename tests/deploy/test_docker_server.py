@@ -3,7 +3,6 @@
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 
 from tests.deploy.dockerfile import Instruction
 from tests.deploy.sandbox import ROOT, Sandbox, build
+from tests.servers import free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -57,12 +57,6 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
         except httpx.TransportError:
             time.sleep(0.1)
     raise AssertionError("the server did not become ready")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def check_health(image: Sandbox, port: int) -> int:
