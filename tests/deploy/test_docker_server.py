@@ -3,6 +3,7 @@
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -78,9 +79,19 @@ def test_the_image_scores_as_it_is_and_says_how_it_is(image: Sandbox) -> None:
         # format 0.5, type 0.3, attribute 0.2, value 1000, and 0.005 of no certainty
         assert answer.json()["rewards"] == [pytest.approx(1001)]
         assert httpx.post(f"http://127.0.0.1:{port}/score", json={"rollouts": [ROLLOUT]}).status_code == 401
+        assert "shop_r1_build_info" in httpx.get(f"http://127.0.0.1:{port}/metrics").text, "Prometheus has no key"
         assert check_health(image, port) == 0
     assert server.returncode == 0, "SIGTERM is a clean end"
     assert check_health(image, port) != 0, "nobody listens any more"
+
+
+def test_a_server_that_listens_and_never_answers_is_not_healthy(image: Sandbox) -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        began = time.monotonic()
+        assert check_health(image, mute.getsockname()[1]) != 0
+    assert time.monotonic() - began < 15, "it gives up by itself"
 
 
 def test_without_keys_it_does_not_start_and_says_why(image: Sandbox) -> None:

@@ -1,16 +1,16 @@
 """The RayJob's entrypoint on a real Ray, as KubeRay runs it: a job on the head that submits the training as another.
 
-The training itself is stood in for: the job's `python` writes down what it was started with, and prints one step.
+The training itself is stood in for: the job's `python` writes down what it was started with, and prints one step; or
+goes on and on, where there is a file `endless`.
 """
 
-import json
 import os
 import shlex
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -26,10 +26,12 @@ pytestmark = pytest.mark.e2e
 KEY = "the-head-s-key"
 DEMO = ROOT / "reward_server" / "certainty" / "demo_model"
 DASHBOARD = "http://127.0.0.1:8265"
+JOB = yaml.safe_load((ROOT / "k8s" / "rayjob.yaml").read_text(encoding="utf-8"))
 
 _TRAINING = """#!/bin/sh
 env > "$STAND_IN/environment"
 echo "$@" > "$STAND_IN/arguments"
+[ -e "$STAND_IN/endless" ] && exec sleep 300
 while [ "$1" != --ckpt.output_dir ]; do shift; done
 mkdir -p "$2"
 touch "$2/model.safetensors"
@@ -37,32 +39,41 @@ echo "INFO 11-21 11:02:26 ppo_trainer.py:551] ✨ Global step 1: {'reward': 0.5}
 """
 
 
-@pytest.fixture
-def stand_in(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a `python` that trains nothing."""
-    (tmp_path / "python").write_text(_TRAINING, encoding="utf-8")
-    (tmp_path / "python").chmod(0o755)
-    return tmp_path
+    folder = tmp_path_factory.mktemp("stand-in")
+    (folder / "python").write_text(_TRAINING, encoding="utf-8")
+    (folder / "python").chmod(0o755)
+    return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def head(stand_in: Path) -> Iterator[str]:
-    """The dashboard of a Ray head without CPUs for others, with the key in its environment."""
-    ports = {"port": free_port(), "dashboard-port": free_port(), "dashboard-agent-listen-port": free_port()}
-    flags = [f"--{name}={port}" for name, port in ports.items()]
-    url = f"http://127.0.0.1:{ports['dashboard-port']}"
-    # The sockets' names must be short, so no folder of pytest's.
+    """The dashboard of a Ray head with the start parameters and the environment of the manifest's."""
+    group = JOB["spec"]["rayClusterSpec"]["headGroupSpec"]
+    (container,) = group["template"]["spec"]["containers"]
+    said = {variable["name"]: variable["value"] for variable in container["env"] if "value" in variable}
+    flags = {
+        "num-cpus": group["rayStartParams"]["num-cpus"],
+        "node-ip-address": "127.0.0.1",
+        "dashboard-host": "127.0.0.1",
+        **{name: free_port() for name in ("port", "dashboard-port", "dashboard-agent-listen-port")},
+    }
+    url = f"http://127.0.0.1:{flags['dashboard-port']}"
+    added = said | {"PATH": f"{stand_in}:{BIN}:{os.environ['PATH']}", "SHOP_R1_API_KEY": KEY, "STAND_IN": str(stand_in)}
+    # Its sockets' names must be short, so no folder of pytest's.
     with tempfile.TemporaryDirectory(prefix="ray") as folder:
+        start = [BIN / "ray", "start", "--head", "--block", "--disable-usage-stats", f"--temp-dir={folder}"]
         process = subprocess.Popen(
-            [BIN / "ray", "start", "--head", "--block", "--num-cpus=0", "--node-ip-address=127.0.0.1", *flags,
-             "--dashboard-host=127.0.0.1", "--disable-usage-stats", f"--temp-dir={folder}"],
-            env=environment(PATH=f"{stand_in}:{BIN}:{os.environ['PATH']}", SHOP_R1_API_KEY=KEY, STAND_IN=str(stand_in)),
+            [*start, *(f"--{name}={value}" for name, value in flags.items())],
+            env=environment(**added),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-        )  # fmt: skip
+        )
         try:
-            wait_for(f"{url}/api/version", process)
+            wait_until(lambda: answers(f"{url}/api/version"))
             yield url
         finally:
             os.killpg(process.pid, signal.SIGTERM)
@@ -75,16 +86,23 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_until(is_so: Callable[[], bool]) -> None:
     until = time.monotonic() + 120
-    while time.monotonic() < until:
-        assert process.poll() is None, "Ray did not start"
-        try:
-            if httpx.get(url).is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.5)
-    raise AssertionError(f"nothing at {url}")
+    while not is_so():
+        assert time.monotonic() < until, "it did not come to be so"
+        time.sleep(0.2)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
+
+
+def statuses(head: str) -> dict[str, str]:
+    """What became of the cluster's jobs, by their ids."""
+    return {job["submission_id"]: job["status"] for job in httpx.get(f"{head}/api/jobs/").json()}
 
 
 @pytest.fixture
@@ -96,27 +114,42 @@ def data(tmp_path: Path) -> Path:
     return rows
 
 
-def test_the_entrypoint_checks_on_the_head_and_trains_as_a_job_of_its_own(
-    head: str, stand_in: Path, server: Server, data: Path, tmp_path: Path
-) -> None:
-    job = yaml.safe_load((ROOT / "k8s" / "rayjob.yaml").read_text(encoding="utf-8"))
+@pytest.fixture
+def entrypoint(head: str, server: Server, data: Path, tmp_path: Path) -> list[str]:
+    """The manifest's, with model, data, folder and server that are here."""
     recipes = yaml.safe_load((ROOT / "k8s" / "recipe.yaml").read_text(encoding="utf-8"))["data"]
     (tmp_path / "recipe.yaml").write_text(recipes["recipe.yaml"], encoding="utf-8")
-    entrypoint = job["spec"]["entrypoint"].replace(DASHBOARD, head).replace("/etc/shop-r1", str(tmp_path))
-    here = ("--model", DEMO, "--data", data, "--out", tmp_path / "run", "--server", server.url)
+    stated = JOB["spec"]["entrypoint"].replace(DASHBOARD, head).replace("/etc/shop-r1", str(tmp_path))
+    here = {"model": DEMO, "data": data, "out": tmp_path / "run", "server": server.url}
+    return [*shlex.split(stated), *(f"--{name}={value}" for name, value in here.items())]
 
-    submitted = run("ray", "job", "submit", "--address", head, "--", *shlex.split(entrypoint), *here)
 
+def test_the_entrypoint_checks_on_the_head_and_trains_as_a_job_of_its_own(
+    head: str, entrypoint: list[str], stand_in: Path, server: Server, tmp_path: Path
+) -> None:
+    submitted = run("ray", "job", "submit", "--address", head, "--", *entrypoint)
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
-    jobs = httpx.get(f"{head}/api/jobs/").json()
-    assert sorted(one["status"] for one in jobs) == ["SUCCEEDED", "SUCCEEDED"]
-    assert KEY not in json.dumps(jobs), "the key is no part of a job's description"
+    assert list(statuses(head).values()) == ["SUCCEEDED", "SUCCEEDED"]
+    assert KEY not in httpx.get(f"{head}/api/jobs/").text, "the key is no part of a job's description"
     told = dict(line.split("=", 1) for line in (stand_in / "environment").read_text().splitlines() if "=" in line)
     assert told["SHOP_R1_SERVER_URL"] == server.url
     assert told["SHOP_R1_API_KEY"] == KEY
-    assert (
-        told["SHOP_R1_DIGEST"]
-        == server.get("/specs/shop-r1", headers={"Authorization": f"Bearer {KEY}"}).json()["digest"]
-    )
+    pinned = server.get("/specs/shop-r1", headers={"Authorization": f"Bearer {KEY}"}).json()["digest"]
+    assert told["SHOP_R1_DIGEST"] == pinned
     assert (stand_in / "arguments").read_text().startswith("-m openrlhf.cli.train_ppo_ray ")
     assert len((tmp_path / "run" / "history.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_stopped_rayjob_leaves_no_training_behind(head: str, entrypoint: list[str], stand_in: Path) -> None:
+    before = set(statuses(head))
+    (stand_in / "endless").touch()
+    submit = ("ray", "job", "submit", "--address", head, "--submission-id", "outer", "--no-wait", "--")
+    assert run(*submit, *entrypoint).returncode == 0
+
+    def trainings() -> list[str]:
+        return [status for job, status in statuses(head).items() if job not in {*before, "outer"}]
+
+    wait_until(lambda: trainings() == ["RUNNING"])
+    run("ray", "job", "stop", "--address", head, "outer")
+    assert statuses(head)["outer"] == "STOPPED"
+    wait_until(lambda: trainings() == ["STOPPED"])
