@@ -3,9 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 TRAIN := .venv-train/bin
 
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.12 --generate-hashes --no-header \
+  --no-emit-index-url --no-emit-find-links
+
 CERTAINTY := $(or $(REWARD_CERTAINTY),local)
 
-.PHONY: help serve report test check e2e bench train-smoke train-study clean
+.PHONY: help serve report test check e2e bench train-smoke train-study lock clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +49,10 @@ train-smoke: .venv-train/.installed  ## Train a tiny model on two CPU cores: SFT
 
 train-study: .venv-train/.installed  ## After it: three rewards, two kinds of advantage, from its SFT model (40 minutes).
 	@$(TRAIN)/python -m trainer.miniature study out/road $(if $(OVERWRITE),--overwrite)
+
+lock: .venv/.dev  ## Pin anew what the images are built from.
+	@$(LOCK) pyproject.toml --output-file docker/requirements.lock
+	@echo 'setuptools>=77' | $(LOCK) - --output-file docker/build.lock
 
 clean:  ## Remove the virtual environments and caches.
 	rm -rf .venv .venv-train .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* *.egg-info
