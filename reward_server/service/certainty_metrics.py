@@ -17,6 +17,12 @@ class CertaintyMetrics:
     """Series of one certainty source in a server's registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.up = Gauge(
+            "shop_r1_certainty_up",
+            "1 while the latest check of the certainty source succeeded.",
+            ["source"],
+            registry=registry,
+        )
         self.seconds = Histogram(
             "shop_r1_certainty_seconds",
             "Time to measure the rationales of one batch, waits included.",
