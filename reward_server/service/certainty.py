@@ -44,7 +44,7 @@ class WatchedSource(CertaintySource):
         self._last_well: float | None = None
         self._read = TokensRead(0, 0)
         self._described: Model | None = None
-        metrics.up.labels(self.name).set(0)
+        metrics.begin(self.name)
 
     @property
     def model(self) -> Model | None:

@@ -82,6 +82,13 @@ class CertaintyMetrics:
             registry=registry,
         )
 
+    def begin(self, source: str) -> None:
+        """Publish a source that has not been asked yet, with nothing counted."""
+        self.up.labels(source).set(0)
+        self._without_context.labels(source)
+        for problem in ("certainty-unavailable", "certainty-mismatch", "certainty-failed"):
+            self.failures.labels(source, problem)
+
     def record(self, certainties: Sequence[Certainty]) -> None:
         """Count one measured batch."""
         for certainty in certainties:

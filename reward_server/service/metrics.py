@@ -18,6 +18,8 @@ prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 MOST_RUNS = 100
 """Training runs that get a series of their own; later ones are counted together as `other`."""
 
+_SCORING_ROUTES = ("/score", "/get_reward")
+
 _FLOAT32_EPSILON = 2.0**-23
 """Rewards that lie closer, relative to the largest, are equal to a trainer, which computes in float32."""
 
@@ -122,12 +124,19 @@ class Metrics:
         )
         self._runs: set[str] = set()
         self.certainty = CertaintyMetrics(registry)
+        # Prometheus sees no increase in a series that begins above 0: what alerts count is there from the start.
+        for route in _SCORING_ROUTES:
+            self.latency.labels(route)
+            for status in ("200", "500", "503"):
+                self.requests.labels(route, "POST", status)
 
     def describe(self, specs: Sequence[RewardSpec], default: RewardSpec) -> None:
         """Publish the version and the loaded specs."""
         self._build.labels(__version__).set(1)
         for spec in specs:
             self._specs.labels(spec.name, spec.digest, str(spec is default).lower()).set(1)
+            for variance in ("zero", "some"):
+                self._groups.labels(spec.name, variance)
 
     def record(
         self, rollouts: Sequence[wire.Rollout], scored: Sequence[Scored], spec: RewardSpec, dialect: str, run: str

@@ -58,6 +58,23 @@ def test_a_listening_server_is_ready(measured: Server) -> None:
     assert sample(measured, "shop_r1_ready") == 1
 
 
+def test_what_alerts_count_is_there_before_it_happens() -> None:
+    """Prometheus sees no increase in a series that begins with the first failure."""
+    with running_server() as fresh:
+        begun = fresh.get("/metrics").text
+    for failure in (
+        *(f'http_requests_total{{method="POST",route="{route}",status="503"' for route in ("/score", "/get_reward")),
+        'http_requests_total{method="POST",route="/score",status="500"',
+        'groups_total{spec="shop-r1",variance="zero"',
+        *(
+            f'certainty_failures_total{{problem="certainty-{how}",source="rollout"'
+            for how in ("unavailable", "mismatch", "failed")
+        ),
+        'certainty_without_context_total{source="rollout"',
+    ):
+        assert f"\nshop_r1_{failure}}} 0.0\n" in begun, failure
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "route", "status"),
     [
