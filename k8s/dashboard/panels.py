@@ -27,11 +27,19 @@ def _panel(kind: str, title: str, why: str, unit: str, size: tuple[int, int], ta
     }
 
 
-def graph(title: str, unit: str, *queries: tuple[str, str], why: str = "", width: int = 8, stack: bool = False) -> Json:
-    """Lines over time, from (query, legend) pairs."""
+def graph(
+    title: str,
+    unit: str,
+    *queries: tuple[str, str],
+    why: str = "",
+    width: int = 8,
+    stack: bool = False,
+    negative: bool = False,
+) -> Json:
+    """Lines over time, from (query, legend) pairs; `negative` where they may go below 0."""
     panel = _panel("timeseries", title, why, unit, (width, 8), _targets(queries))
     panel["fieldConfig"]["defaults"] |= {
-        "min": 0,
+        **({} if negative else {"min": 0}),
         **({"max": 1} if unit == "percentunit" else {}),
         "custom": {
             "lineWidth": 1,
@@ -63,7 +71,7 @@ def number(title: str, unit: str, query: str, *, why: str = "", bad_above: float
 
 
 def table(
-    title: str, query: str, *, value: str = "", why: str = "", width: int = 12, matrix: Json | None = None
+    title: str, query: str, *, value: str = "", why: str = "", width: int = 8, matrix: Json | None = None
 ) -> Json:
     """The labels of an instant query, and its value under a name of its own; or a matrix of two of the labels."""
     panel = _panel("table", title, why, "short", (width, 8), _targets([(query, "")], format="table", instant=True))

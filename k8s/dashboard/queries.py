@@ -1,4 +1,4 @@
-"""PromQL: which series the dashboard's variables choose, and what is asked of them. Everything is added up over pods."""
+"""PromQL: which series the dashboard's variables choose, and what is asked of them, added up over pods."""
 
 PODS = 'namespace=~"$namespace", job=~"$job", reward_version=~"$version"'
 SCORING = f'{PODS}, route=~"/score|/get_reward"'
@@ -9,6 +9,11 @@ RUN = f'{SPEC}, run=~"$run"'
 def rate(metric: str, chosen: str, *by: str) -> str:
     """A counter's rate per second."""
     return f"sum by ({', '.join(by)}) (rate({metric}{{{chosen}}}[$__rate_interval]))"
+
+
+def fraction(part: str, whole: str) -> str:
+    """One rate over another with the same labels; 0 where there is nothing of it yet."""
+    return f"({part} or 0 * {whole}) / {whole}"
 
 
 def share(part: str, whole: str, *by: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from k8s.dashboard.panels import Json, graph, heat, number, table
-from k8s.dashboard.queries import PODS, RUN, SCORING, SPEC, mean, quantile, rate, share, total
+from k8s.dashboard.queries import PODS, RUN, SCORING, SPEC, fraction, mean, quantile, rate, share, total
 
 
 def health() -> Iterable[Json]:
@@ -15,7 +15,7 @@ def health() -> Iterable[Json]:
     yield number("Servers not ready", "short", f"sum(1 - shop_r1_ready{{{PODS}}})", bad_above=1)
     yield number("Requests to score", "reqps", rate(requests, SCORING))
     yield number(
-        "Failed", "percentunit", f"{rate(requests, failed)} / {rate(requests, SCORING)}", bad_above=0.05, why="5xx."
+        "Failed", "percentunit", fraction(rate(requests, failed), rate(requests, SCORING)), bad_above=0.05, why="5xx."
     )
     yield number("95 % within", "s", quantile(0.95, seconds, SCORING), bad_above=60)
     yield number("In flight", "short", f"sum({waiting})", why="The scrape itself is taken off.")
@@ -36,23 +36,22 @@ def rewards() -> Iterable[Json]:
     """What do rollouts earn, and for what?"""
     label = rate("shop_r1_predictions_total", SPEC, "label_type")
     zero, groups = f'{SPEC}, variance="zero"', "shop_r1_groups_total"
-    value, others, term = f'{SPEC}, term="value"', f'{SPEC}, term!="value"', "{{spec}} {{term}}"
+    value, others = f'{SPEC}, term="value"', f'{SPEC}, term!="value"'
+    by, legend = ("spec", "term"), "{{spec}} {{term}}"
     yield graph("Mean score", "percentunit", (mean("shop_r1_score", SPEC, "spec"), "{{spec}}"), why="Of the best.")
     yield heat("Scores", rate("shop_r1_score_bucket", SPEC, "le"), why="Rollouts per second, by score.")
     yield graph(
         "Exact matches",
         "percentunit",
-        (f"{rate('shop_r1_exact_matches_total', SPEC, 'label_type')} / {label}", "{{label_type}}"),
+        (fraction(rate("shop_r1_exact_matches_total", SPEC, "label_type"), label), "{{label_type}}"),
         why="Of all rollouts with a label of that type.",
     )
-    yield graph("Mean of each term", "short", (mean("shop_r1_term", f'{SPEC}, term!="value"', "spec", "term"), term))
-    yield graph(
-        "Mean of the value term", "short", (mean("shop_r1_term", f'{SPEC}, term="value"', "spec", "term"), term)
-    )
+    yield graph("Mean of the value term", "short", (mean("shop_r1_term", value, *by), legend), negative=True)
+    yield graph("Mean of each other term", "short", (mean("shop_r1_term", others, *by), legend), negative=True)
     yield graph(
         "Groups without variance",
         "percentunit",
-        (f"{rate(groups, zero, 'spec')} / {rate(groups, SPEC, 'spec')}", "{{spec}}"),
+        (fraction(rate(groups, zero, "spec"), rate(groups, SPEC, "spec")), "{{spec}}"),
         why="All rollouts earned the same: no gradient. Only of requests that carry groups.",
     )
 
@@ -65,8 +64,8 @@ def predictions() -> Iterable[Json]:
     yield graph(
         "Terminate",
         "percentunit",
-        (f"{rate(name, predicted)} / {whole}", "predicted"),
-        (f"{rate(name, labelled)} / {whole}", "labels"),
+        (fraction(rate(name, predicted), whole), "predicted"),
+        (fraction(rate(name, labelled), whole), "labels"),
         why="Far above its share of the labels, terminating is what pays.",
     )
     yield graph(
@@ -95,7 +94,7 @@ def formats() -> Iterable[Json]:
     yield graph(
         "Invalid completions",
         "percentunit",
-        (f"{rate(name, invalid, 'spec')} / {rate(name, SPEC, 'spec')}", "{{spec}}"),
+        (fraction(rate(name, invalid, "spec"), rate(name, SPEC, "spec")), "{{spec}}"),
         width=12,
     )
     yield graph(
@@ -138,7 +137,7 @@ def certainty() -> Iterable[Json]:
         (mean("shop_r1_certainty_bound_width", PODS, "source"), source),
         why="Mean, in nats; 0 where exact.",
     )
-    yield graph("Without their prompt", "percentunit", (f"{rate(without, PODS, 'source')} / {nats}", source))
+    yield graph("Without their prompt", "percentunit", (fraction(rate(without, PODS, "source"), nats), source))
     yield graph(
         "Tokens",
         "ops",
@@ -176,19 +175,17 @@ def runs() -> Iterable[Json]:
 def versions() -> Iterable[Json]:
     """Does a canary do as well as the version it is to replace?"""
     requests, seconds = "shop_r1_http_requests_total", "shop_r1_http_request_duration_seconds"
-    version = "{{reward_version}}"
-    failed = f'{SCORING}, status=~"5.."'
-    by = ("reward_version",)
+    failed, by, version = f'{SCORING}, status=~"5.."', ("job", "reward_version"), "{{job}} {{reward_version}}"
     yield graph("Requests by version", "reqps", (rate(requests, SCORING, *by), version))
     yield graph(
         "Failed by version",
         "percentunit",
-        (f"{rate(requests, failed, *by)} / {rate(requests, SCORING, *by)}", version),
+        (fraction(rate(requests, failed, *by), rate(requests, SCORING, *by)), version),
     )
     yield graph(
         "95 % within, by version",
         "s",
-        (quantile(0.95, "shop_r1_http_request_duration_seconds", SCORING, *by), version),
+        (quantile(0.95, seconds, SCORING, *by), version),
     )
     yield table(
         "Servers",
