@@ -97,6 +97,11 @@ def test_every_runbook_is_of_an_alert_and_links_only_to_others() -> None:
     assert set(re.findall(r"\]\(#(\w+)\)", RUNBOOKS)) <= {name.lower() for name in ALERTS}
 
 
+@pytest.mark.parametrize("name", ALERTS)
+def test_operators_are_told_of_the_alert_and_its_severity(name: str) -> None:
+    assert f"| `{name}` | {ALERTS[name]['labels']['severity']} |" in OPERATE
+
+
 @pytest.mark.parametrize("query", [*queries_in(RUNBOOKS), *queries_in(OPERATE)])
 def test_the_documents_ask_only_for_what_servers_export(query: str, exported: Samples) -> None:
     assert faults(query.replace("NAME", "a"), exported) == []
