@@ -44,6 +44,7 @@ class WatchedSource(CertaintySource):
         self._last_well: float | None = None
         self._read = TokensRead(0, 0)
         self._described: Model | None = None
+        metrics.begin(self.name)
 
     @property
     def model(self) -> Model | None:
@@ -97,6 +98,7 @@ class WatchedSource(CertaintySource):
             self._last_well = monotonic()
             self._publish()
         finally:
+            self._metrics.up.labels(self.name).set(self._error is None)
             self.checked.set()
 
     async def watch(self) -> None:

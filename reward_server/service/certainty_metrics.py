@@ -17,6 +17,12 @@ class CertaintyMetrics:
     """Series of one certainty source in a server's registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.up = Gauge(
+            "shop_r1_certainty_up",
+            "1 while the latest check of the certainty source succeeded.",
+            ["source"],
+            registry=registry,
+        )
         self.seconds = Histogram(
             "shop_r1_certainty_seconds",
             "Time to measure the rationales of one batch, waits included.",
@@ -75,6 +81,13 @@ class CertaintyMetrics:
             ["source"],
             registry=registry,
         )
+
+    def begin(self, source: str) -> None:
+        """Publish a source that has not been asked yet, with nothing counted."""
+        self.up.labels(source).set(0)
+        self._without_context.labels(source)
+        for problem in ("certainty-unavailable", "certainty-mismatch", "certainty-failed"):
+            self.failures.labels(source, problem)
 
     def record(self, certainties: Sequence[Certainty]) -> None:
         """Count one measured batch."""

@@ -1,12 +1,13 @@
 """What Prometheus scrapes: the service's health, and what a reward designer needs to see of the rewards themselves."""
 
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
-from reward_server import __version__
+from reward_server import __version__, wire
 from reward_server.reward.score import Terms
 from reward_server.reward.spec import RewardSpec
 from reward_server.scoring import Scored
@@ -16,6 +17,11 @@ prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 MOST_RUNS = 100
 """Training runs that get a series of their own; later ones are counted together as `other`."""
+
+_SCORING_ROUTES = ("/score", "/get_reward")
+
+_FLOAT32_EPSILON = 2.0**-23
+"""Rewards that lie closer, relative to the largest, are equal to a trainer, which computes in float32."""
 
 _TERM_BUCKETS = (
     0,
@@ -104,6 +110,12 @@ class Metrics:
             buckets=_SCORE_BUCKETS,
             registry=registry,
         )
+        self._groups = Counter(
+            "shop_r1_groups",
+            "Groups of two or more rollouts in one request; variance is 'zero' where they all earn the same.",
+            ["spec", "variance"],
+            registry=registry,
+        )
         self._by_run = Counter(
             "shop_r1_run_rollouts",
             "Rollouts scored for a training run, by the spec that scored them.",
@@ -112,14 +124,23 @@ class Metrics:
         )
         self._runs: set[str] = set()
         self.certainty = CertaintyMetrics(registry)
+        # Prometheus sees no increase in a series that begins above 0: what alerts count is there from the start.
+        for route in _SCORING_ROUTES:
+            self.latency.labels(route)
+            for status in ("200", "500", "503"):
+                self.requests.labels(route, "POST", status)
 
     def describe(self, specs: Sequence[RewardSpec], default: RewardSpec) -> None:
         """Publish the version and the loaded specs."""
         self._build.labels(__version__).set(1)
         for spec in specs:
             self._specs.labels(spec.name, spec.digest, str(spec is default).lower()).set(1)
+            for variance in ("zero", "some"):
+                self._groups.labels(spec.name, variance)
 
-    def record(self, scored: Sequence[Scored], spec: RewardSpec, dialect: str, run: str) -> None:
+    def record(
+        self, rollouts: Sequence[wire.Rollout], scored: Sequence[Scored], spec: RewardSpec, dialect: str, run: str
+    ) -> None:
         """Count one scored batch."""
         self.batches.labels(dialect).inc()
         if run:
@@ -131,6 +152,8 @@ class Metrics:
             self._predictions.labels(spec.name, label_type, predicted_type).inc(count)
         for label_type, count in Tally(item.label.type for item in scored if item.card.exact_match).items():
             self._exact.labels(spec.name, label_type).inc(count)
+        for variance, count in Tally(_variances(rollouts, scored)).items():
+            self._groups.labels(spec.name, variance).inc(count)
         scores = self._score.labels(spec.name)
         terms = [(name, self._terms.labels(spec.name, name)) for name in Terms._fields]
         for item in scored:
@@ -156,3 +179,15 @@ def _predicted_type(item: Scored, spec: RewardSpec) -> str:
     if action is None:
         return "invalid"
     return action.type if action.type in spec.actions else "unknown"
+
+
+def _variances(rollouts: Sequence[wire.Rollout], scored: Sequence[Scored]) -> Iterator[str]:
+    """Of each group with two or more rollouts here, whether its rewards differ: `zero` or `some`."""
+    groups: defaultdict[str, list[float]] = defaultdict(list)
+    for rollout, item in zip(rollouts, scored, strict=True):
+        if rollout.group:
+            groups[rollout.group].append(item.card.reward)
+    for rewards in groups.values():
+        if len(rewards) > 1:
+            spread = max(rewards) - min(rewards)
+            yield "some" if spread > _FLOAT32_EPSILON * max(map(abs, rewards)) else "zero"

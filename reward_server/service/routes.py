@@ -65,7 +65,7 @@ async def _score(request: Request, message: dict[str, Any], dialect: Dialect, sc
         raise unprocessable(kind, *faults) from None
     except SourceError as error:
         raise certainty_problem(error) from None
-    state.metrics.record(scored, scorer.spec, dialect.name, _run_id(request))
+    state.metrics.record(rollouts, scored, scorer.spec, dialect.name, _run_id(request))
     return _json(dialect.reply(rollouts, scored, scorer.spec), scorer.spec, certainty_headers(scored, scorer))
 
 

@@ -11,6 +11,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.servers import COMMAND, Server
@@ -69,6 +70,20 @@ def sample(server: Server, name: str, **labels: str) -> float:
     ]
     assert len(values) < 2, f"{name}{labels} is there twice"
     return values[0] if values else 0.0
+
+
+@contextmanager
+def moves(server: Server, by: float, name: str, **labels: str) -> Iterator[None]:
+    """Check that a sample rises by so much inside the block."""
+    before = sample(server, name, **labels)
+    yield
+    assert sample(server, name, **labels) - before == pytest.approx(by), f"{name}{labels}"
+
+
+def score(server: Server, *rollouts: object, path: str = "/score", **headers: str) -> None:
+    """Score a batch, whose rewards do not matter."""
+    response = server.post(path, json=batch(*rollouts), headers=headers)
+    assert response.status_code == 200, response.text
 
 
 def eventually(condition: Callable[[], bool]) -> None:

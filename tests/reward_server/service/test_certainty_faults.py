@@ -94,6 +94,21 @@ def test_a_server_that_was_ready_stays_so_while_patience_lasts() -> None:
         assert sample(server, "shop_r1_ready") == 1
 
 
+def test_a_vllm_that_is_away_shows_in_the_metrics_while_the_server_is_still_ready() -> None:
+    with running_vllm() as vllm, scoring_with(vllm) as server:
+        eventually(lambda: sample(server, "shop_r1_certainty_up", source="vllm") == 1)
+        vllm.always(ABOUT, status(500))
+        eventually(lambda: sample(server, "shop_r1_certainty_up", source="vllm") == 0)
+        assert is_ready(server)
+        vllm.always(ABOUT, well)
+        eventually(lambda: sample(server, "shop_r1_certainty_up", source="vllm") == 1)
+
+
+def test_a_vllm_that_was_never_there_is_published_as_down() -> None:
+    with scoring_with(f"http://127.0.0.1:{free_port()}") as server:
+        assert '\nshop_r1_certainty_up{source="vllm"} 0.0\n' in server.get("/metrics").text
+
+
 def test_a_server_that_was_ready_is_not_any_more_once_patience_has_ended_and_is_again_when_vllm_is_well() -> None:
     with running_vllm() as vllm, scoring_with(vllm, "--patience", "0.1") as server:
         eventually(lambda: is_ready(server))

@@ -1,7 +1,7 @@
 """`/metrics`: every metric moves with what it counts, and no client or model can make it grow without end."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -14,9 +14,11 @@ from tests.reward_server.service.support import (
     batch,
     eventually,
     half_sent,
+    moves,
     rollout,
     said,
     sample,
+    score,
 )
 from tests.servers import Server, running_server
 
@@ -30,23 +32,10 @@ def measured() -> Iterator[Server]:
         yield running
 
 
-@contextmanager
-def moves(server: Server, by: float, name: str, **labels: str) -> Iterator[None]:
-    """Check that a sample rises by so much inside the block."""
-    before = sample(server, name, **labels)
-    yield
-    assert sample(server, name, **labels) - before == pytest.approx(by), f"{name}{labels}"
-
-
 def series(server: Server, name: str, label: str) -> set[str]:
     """The values of one label of one sample."""
     families = text_string_to_metric_families(server.get("/metrics").text)
     return {found.labels[label] for family in families for found in family.samples if found.name == name}
-
-
-def score(server: Server, *rollouts: object, path: str = "/score", **headers: str) -> None:
-    response = server.post(path, json=batch(*rollouts), headers=headers)
-    assert response.status_code == 200, response.text
 
 
 def test_the_answer_is_prometheus_text_and_every_metric_is_explained(measured: Server) -> None:
@@ -67,6 +56,23 @@ def test_version_and_specs_are_published_with_their_digests(measured: Server) ->
 def test_a_listening_server_is_ready(measured: Server) -> None:
     assert measured.get("/readyz").status_code == 200
     assert sample(measured, "shop_r1_ready") == 1
+
+
+def test_what_alerts_count_is_there_before_it_happens() -> None:
+    """Prometheus sees no increase in a series that begins with the first failure."""
+    with running_server() as fresh:
+        begun = fresh.get("/metrics").text
+    for failure in (
+        *(f'http_requests_total{{method="POST",route="{route}",status="503"' for route in ("/score", "/get_reward")),
+        'http_requests_total{method="POST",route="/score",status="500"',
+        'groups_total{spec="shop-r1",variance="zero"',
+        *(
+            f'certainty_failures_total{{problem="certainty-{how}",source="rollout"'
+            for how in ("unavailable", "mismatch", "failed")
+        ),
+        'certainty_without_context_total{source="rollout"',
+    ):
+        assert f"\nshop_r1_{failure}}} 0.0\n" in begun, failure
 
 
 @pytest.mark.parametrize(
