@@ -17,12 +17,13 @@ from reward_server import __version__
 from reward_server.reward.spec import load_preset
 from tests.deploy.sandbox import ROOT
 from trainer.cli.grpo import grpo
-from trainer.openrlhf.checks.agreement import check_clip, check_flags
+from trainer.openrlhf.checks.agreement import check_flags
 from trainer.openrlhf.checks.entrypoint import check_entrypoint
 from trainer.openrlhf.checks.machine import problems_of_place
-from trainer.openrlhf.recipe.command import Where, arguments
+from trainer.openrlhf.checks.reward_clip import check_clip
 from trainer.openrlhf.recipe.flags import Read
 from trainer.openrlhf.recipe.recipe import Recipe, read_recipe
+from trainer.openrlhf.run.command import Where, arguments
 from trainer.openrlhf.run.folder import RunFolder
 
 KUBERNETES = "1.30"
