@@ -53,7 +53,7 @@ def the_study(
     out: Annotated[Path, typer.Argument(help="The folder that `road` has filled: its SFT model and its data.")],
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Train six more models from the road's SFT model: three rewards, with the group's std divided out and without.
+    """Train a model for each of three rewards, with the group's std divided out and without, from the road's SFT model.
 
     An interrupted study goes on: what it has trained from this model is kept, without --overwrite.
 

@@ -34,6 +34,9 @@ class Variant(NamedTuple):
 
 VARIANTS = [Variant(*pair) for pair in product(SPECS, ADVANTAGES)]
 
+OF_THE_ROAD = Variant("shop-r1", "nothing")
+"""What the road has trained as its own GRPO."""
+
 
 def study(road: Road, commands: Commands, url: str) -> list[Path]:
     """Train every variant, and put their curves beside each other; returns the runs' folders.
@@ -41,8 +44,9 @@ def study(road: Road, commands: Commands, url: str) -> list[Path]:
     A variant that an earlier study trained to its end from the same model is kept, unless the road says anew.
     """
     runs = [road.study / variant.name for variant in VARIANTS]
+    _take_over(road)
     for variant, run in zip(VARIANTS, runs, strict=True):
-        if road.overwrite or not is_trained(road, run):
+        if not is_trained(road, run) or (road.overwrite and not run.is_symlink()):
             anew = ["--overwrite"] if run.exists() else []
             train(road, commands, url, run, *variant.options, *anew)
     outputs = ("--png", road.out / "study.png", "--report", road.out / "study.html", "--json", road.out / "study.json")
@@ -58,6 +62,14 @@ def study(road: Road, commands: Commands, url: str) -> list[Path]:
             f"figures under {spec}", "shop-r1", "evaluate", *reference, *models, *rows, *sampled, *engine, *under
         )
     return runs
+
+
+def _take_over(road: Road) -> None:
+    """Let the road's own GRPO stand among the runs."""
+    run = road.study / OF_THE_ROAD.name
+    if is_trained(road, road.grpo_run) and not run.exists():
+        run.parent.mkdir(parents=True, exist_ok=True)
+        run.symlink_to(Path("..", road.grpo_run.name))
 
 
 def is_trained(road: Road, run: Path) -> bool:

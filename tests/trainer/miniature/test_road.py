@@ -13,7 +13,8 @@ from trainer.cli.app import app
 from trainer.miniature.__main__ import app as miniature
 from trainer.miniature.commands import Commands
 from trainer.miniature.road import Road, anew, evaluate, make_data, make_sft_model, train
-from trainer.miniature.study import SPECS, VARIANTS, study
+from trainer.miniature.study import ADVANTAGES, OF_THE_ROAD, SPECS, VARIANTS, study
+from trainer.openrlhf.recipe.recipe import read_recipe
 from trainer.tiny_model.__main__ import app as tiny_model
 
 URL = "http://127.0.0.1:8080"
@@ -98,6 +99,22 @@ def test_a_study_that_was_interrupted_trains_only_what_is_missing(tmp_path: Path
     asked = [each for each in asked_by_study(road) if each[1] == "grpo"]
     assert [Path(each[each.index("--out") + 1]).name for each in asked] == [each.name for each in VARIANTS[2:]]
     assert ["--overwrite" in each for each in asked] == [True, False, False, False], "the third was begun"
+
+
+def test_the_road_s_own_training_is_not_done_twice(tmp_path: Path) -> None:
+    road = Road(tmp_path, overwrite=True)
+    saved(road.sft_model, road.grpo_run / "model")
+    asked = [each for each in asked_by_study(road) if each[1] == "grpo"]
+    assert OF_THE_ROAD.name not in [Path(each[each.index("--out") + 1]).name for each in asked]
+    assert len(asked) == len(VARIANTS) - 1
+    assert (road.study / OF_THE_ROAD.name / "model" / "model.safetensors").exists()
+
+
+def test_the_road_trains_as_the_study_takes_it_for() -> None:
+    recipe = read_recipe("grpo-cpu-smoke")
+    assert recipe.server is not None
+    assert recipe.server.spec == OF_THE_ROAD.spec
+    assert recipe.flags["algo.advantage.estimator"] == ADVANTAGES[OF_THE_ROAD.divided_by]
 
 
 def test_a_study_of_an_earlier_model_is_trained_anew(tmp_path: Path) -> None:
