@@ -48,6 +48,9 @@ class CausalModel:
     def __init__(self, model: str | Path, revision: str | None) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model = _load(model, revision).to(self.device).eval()
+        # transformers 5.24 renamed what it had read: whichever name the model has is taken, without a warning.
+        known = inspect.signature(self._model.forward).parameters
+        self._cache = "cache" if "cache" in known else "past_key_values"
         self._probe()
         config = self._model.config.get_text_config()
         self.vocab_size: int = self._model.get_input_embeddings().weight.shape[0]
@@ -85,8 +88,8 @@ class CausalModel:
     def _read(self, cache: Any, token_ids: Sequence[int], keep: int) -> tuple[Any, torch.Tensor]:
         """Read on, into the same cache; it, and the logits after each of the last `keep` tokens."""
         ids = torch.tensor([token_ids], device=self.device)
-        output = self._model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=keep)
-        return output.past_key_values, output.logits[0]
+        output = self._model(input_ids=ids, **{self._cache: cache}, use_cache=True, logits_to_keep=keep)
+        return getattr(output, self._cache), output.logits[0]
 
     def _probe(self) -> None:
         """Raise ModelError for an architecture that cannot be read piece by piece, or weights that are not numbers."""
@@ -96,7 +99,7 @@ class CausalModel:
         with torch.inference_mode():
             output = self._model(input_ids=torch.tensor([[0]], device=self.device), use_cache=True, logits_to_keep=1)
             _certainty(output.logits[0], "kl_to_uniform")
-        if getattr(output, "past_key_values", None) is None:
+        if getattr(output, self._cache, None) is None:
             raise ModelError(f"{name} does not keep what it has read of a prompt")
 
 
