@@ -66,6 +66,13 @@ def test_rollouts_bring_their_policy_s_certainty(certainty_server: Server, tmp_p
     assert len({rollout["group"] for rollout in kept}) == 3
 
 
+def test_a_group_that_agrees_is_given_a_reward_that_its_trainer_can_average(certainty_server: Server) -> None:
+    results, _ = drive(certainty_server.url, [case(BUY_NOW)] * 8, top_k="2")
+    (reward,) = {result["reward"] for result in results}
+    assert reward == pytest.approx(1001 + 0.005 * (log(768) - log(2)), abs=2**-12)
+    assert reward * 2**11 == int(reward * 2**11), "eight of them are below 2^13: float32 sums multiples of 2^-11"
+
+
 def test_a_server_that_measures_is_given_what_the_policy_read_and_wrote(tmp_path: Path) -> None:
     with running_server("--certainty", "local", "--require-prompt") as server:
         (result,), _ = drive(server.url, [case(BUY_NOW)], certainty="server", rollouts=str(tmp_path))

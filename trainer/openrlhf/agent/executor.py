@@ -16,6 +16,7 @@ from reward_server.certainty.span import RationaleFinder
 from reward_server.client import ClientOptions, RewardClient
 from reward_server.wire import CertaintyEvidence, Rollout, ScoreResponse
 from trainer.openrlhf.agent.agreed_certainty import check_certainty
+from trainer.openrlhf.agent.equal_rewards import as_float32_can_average
 from trainer.openrlhf.agent.evidence import evidence
 from trainer.openrlhf.agent.groups import Groups, Place
 from trainer.openrlhf.agent.reward_logs import reward_logs
@@ -98,15 +99,17 @@ class AgentExecutor(SingleTurnAgentExecutor):
             rollout = self._rollout(place, completion, label, certainty, output)
             began = time.monotonic()
             answer = await self._score(rollout)
-        result = answer.results[0]
-        check_certainty(result.certainty, is_valid=result.reason is None, settings=self._settings)
-        if self._log is not None:
-            self._log.write(rollout, answer)
+            result = answer.results[0]
+            check_certainty(result.certainty, is_valid=result.reason is None, settings=self._settings)
+            took = time.monotonic() - began
+            if self._log is not None:
+                self._log.write(rollout, answer)
+            reward = as_float32_can_average(result.reward, await place.rewards(result.reward))
         logs = reward_logs(result, self._action_types)
         output.update(
-            reward=answer.rewards[0],
+            reward=reward,
             scores=answer.scores[0],
-            extra_logs={**logs, "reward_seconds": time.monotonic() - began},
+            extra_logs={**logs, "reward_seconds": took},
         )
         return output
 

@@ -1,19 +1,10 @@
 """Which rollouts are of one prompt: OpenRLHF starts them together, but tells its executors neither group nor number."""
 
+from asyncio import Event
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from secrets import token_hex
-from typing import NamedTuple
-
-
-class Place(NamedTuple):
-    """Where a rollout belongs."""
-
-    group: str
-    """Unique over all engines of all runs, but for a chance of 1 in 10^9."""
-    number: int
-    """Of the rollout in its group, counted from 0."""
 
 
 @dataclass(slots=True)
@@ -23,6 +14,43 @@ class _Group:
     """Held, so that no later group's object can be given the same identity."""
     joined: int = 0
     active: int = 0
+    lost: int = 0
+    """Members that left without a reward."""
+    rewards: list[float] = field(default_factory=list)
+    settled: Event = field(default_factory=Event)
+
+
+class Place:
+    """Where a rollout belongs."""
+
+    def __init__(self, group: _Group) -> None:
+        self._group = group
+        self._has_reward = False
+        self.group = group.name
+        """Unique over all engines of all runs, but for a chance of 1 in 10^9."""
+        self.number = group.joined
+        """Of the rollout in its group, counted from 0."""
+        group.joined += 1
+        group.active += 1
+
+    async def rewards(self, own: float) -> list[float]:
+        """Those of the whole group, once each of its rollouts has its own; without those of rollouts that failed."""
+        self._has_reward = True
+        self._group.rewards.append(own)
+        self._settle()
+        await self._group.settled.wait()
+        return self._group.rewards
+
+    def leave(self) -> None:
+        """Be over, with a reward or without."""
+        self._group.active -= 1
+        if not self._has_reward:
+            self._group.lost += 1
+            self._settle()
+
+    def _settle(self) -> None:
+        if len(self._group.rewards) + self._group.lost == self._group.joined:
+            self._group.settled.set()
 
 
 class Groups:
@@ -45,11 +73,10 @@ class Groups:
         if group is None:
             group = self._open[key] = _Group(f"{self._engine}-{self._met}", shared)
             self._met += 1
-        group.joined += 1
-        group.active += 1
+        place = Place(group)
         try:
-            yield Place(group.name, group.joined - 1)
+            yield place
         finally:
-            group.active -= 1
+            place.leave()
             if not group.active:
                 del self._open[key]

@@ -93,7 +93,7 @@ def sketch(start: Start) -> Sketch:
     else:
         flags, notes = read_flags(start)
         doubts += notes
-    doubts += cautions(flags)
+    doubts += _cautions(recipe, flags)
     check_flags(recipe, flags)
     _check_words(start)
     doubts += [f"a run would stop now: {problem}" for problem in problems_of_place(recipe, start.where)]
@@ -167,7 +167,7 @@ def check_everything(start: Start, progress: Progress) -> Ready:
     command = _command(start, server)
     started = earlier.started if earlier else datetime.now(UTC).isoformat(timespec="seconds")
     manifest = _manifest(start, command, server, inputs, started)
-    return Ready(command, manifest, server, plan, [*notes, *cautions(flags)])
+    return Ready(command, manifest, server, plan, [*notes, *_cautions(recipe, flags)])
 
 
 def read_flags(start: Start) -> tuple[Read, list[str]]:
@@ -179,6 +179,10 @@ def read_flags(start: Start) -> tuple[Read, list[str]]:
     check_kept(parser_of(recipe.trainer), given[: len(given) - len(flags)], flags, recipe.trainer)
     parsed = parse(given, recipe.trainer)
     return Read(parsed.values), [f"OpenRLHF says: {note}" for note in parsed.notes]
+
+
+def _cautions(recipe: Recipe, flags: Read) -> list[str]:
+    return cautions(flags, plain=recipe.server is not None and recipe.server.agent == "plain")
 
 
 def _files(recipe: Recipe, flags: Read) -> dict[str, str]:

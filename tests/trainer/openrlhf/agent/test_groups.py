@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from trainer.openrlhf.agent.groups import Groups, Place
 
 
@@ -54,3 +56,33 @@ def test_a_rollout_that_fails_leaves_its_group() -> None:
 def test_engines_have_groups_of_their_own() -> None:
     first, second = (asyncio.run(responses(Groups(), 1, 0)) for _ in range(2))
     assert first[0].group != second[0].group
+
+
+async def scored(groups: Groups, shared: object, reward: float | None, seconds: float) -> list[float]:
+    with groups.place(shared) as place:
+        await asyncio.sleep(seconds)
+        if reward is None:
+            raise RuntimeError
+        return sorted(await place.rewards(reward))
+
+
+def all_scored(*rewards: float | None) -> list[list[float] | BaseException]:
+    async def together() -> list[list[float] | BaseException]:
+        groups, shared = Groups(), object()
+        scoring = [scored(groups, shared, reward, 0.01 * n) for n, reward in enumerate(rewards)]
+        return await asyncio.wait_for(asyncio.gather(*scoring, return_exceptions=True), 10)
+
+    return asyncio.run(together())
+
+
+def test_each_rollout_learns_the_rewards_of_its_whole_group() -> None:
+    assert all_scored(1.0, 3.0, 2.0) == [[1.0, 2.0, 3.0]] * 3
+
+
+@pytest.mark.parametrize("failing", [0, 1, 2])
+def test_nobody_waits_for_a_rollout_that_failed(failing: int) -> None:
+    rewards = [1.0, 2.0, 3.0]
+    found = all_scored(*(None if number == failing else reward for number, reward in enumerate(rewards)))
+    assert isinstance(found.pop(failing), RuntimeError)
+    del rewards[failing]
+    assert found == [rewards, rewards]

@@ -25,6 +25,13 @@ def test_groups_that_are_dropped_are_told() -> None:
     assert "fewer steps than planned" in told
 
 
+def test_advantages_that_rounding_makes_are_told_of_openrlhf_s_own_call() -> None:
+    divided = Read({"algo.advantage.estimator": "group_norm"})
+    (told,) = cautions(divided, plain=True)
+    assert told.startswith("server.agent: ")
+    assert cautions(divided) == cautions(Read({"algo.advantage.estimator": "dr_grpo"}), plain=True) == []
+
+
 def test_evaluations_that_are_kept_beside_the_training_are_told() -> None:
     (told,) = cautions(Read({"eval.dataset": "test.jsonl"}))
     assert "completions of evaluations" in told
