@@ -4,7 +4,7 @@ from trainer.openrlhf.recipe.flags import Read
 
 
 def cautions(flags: Read, *, plain: bool = False) -> list[str]:
-    """What to tell before a run, a sentence each. `flags` are OpenRLHF's; `plain` is whether rewards come its own way."""
+    """What to tell before a run, a sentence each. `flags` are OpenRLHF's; `plain`, whether rewards come its own way."""
     changing = {
         "reward.stop_properly_penalty_coef": flags.flags.get("reward.stop_properly_penalty_coef") is not None,
         "reward.overlong_buffer_len": flags.flags.get("reward.overlong_buffer_len") is not None,
@@ -22,8 +22,8 @@ def cautions(flags: Read, *, plain: bool = False) -> list[str]:
         )
     if plain and flags.text("algo.advantage.estimator", "gae") == "group_norm":
         told.append(
-            "server.agent: with OpenRLHF's own call, a group whose rollouts all earn the same may get advantages as large "
-            "as reward.clip_range (docs/reward.md); the executor prevents it"
+            "server.agent: with OpenRLHF's own call, a group whose rollouts all earn the same may get advantages as "
+            "large as reward.clip_range (docs/reward.md); the executor prevents it"
         )
     if flags.text("eval.dataset", ""):
         told.append(
