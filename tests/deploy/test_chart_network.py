@@ -59,7 +59,8 @@ def test_helm_test_gets_in_where_other_pods_of_the_namespace_do_not() -> None:
     ((_, peers),) = let_in(policy_of(rendered, "v1"))
     here = [peer["podSelector"]["matchLabels"] for peer in peers if "namespaceSelector" not in peer]
     (allowed,) = here
-    assert selects(allowed, rendered.one("Pod")["metadata"]["labels"])
+    for pod in rendered.of("Pod"):
+        assert selects(allowed, pod["metadata"]["labels"])
     for deployment in rendered.of("Deployment"):
         assert not selects(allowed, deployment["spec"]["template"]["metadata"]["labels"])
 
@@ -68,7 +69,7 @@ def test_no_policy_holds_the_pod_of_helm_test() -> None:
     rendered = render(ci_file("everything"))
     for policy in rendered.of("NetworkPolicy"):
         chosen = policy["spec"]["podSelector"]["matchLabels"]
-        assert not selects(chosen, rendered.one("Pod")["metadata"]["labels"])
+        assert not [pod for pod in rendered.of("Pod") if selects(chosen, pod["metadata"]["labels"])]
 
 
 def test_prometheus_and_the_gateway_get_in_where_they_are_used() -> None:

@@ -148,13 +148,21 @@ def test_a_digest_takes_the_place_of_the_tag() -> None:
 
 def test_helm_test_scores_with_every_version_with_its_own_image() -> None:
     rendered = render(ci_file("everything"))
-    pod = rendered.one("Pod")
-    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
-    for item in pod["spec"]["containers"]:
-        name = f"shop-r1-{item['name']}"
-        assert item["image"] == container(rendered.one("Deployment", name), "server")["image"]
+    for deployment in rendered.of("Deployment"):
+        name = deployment["metadata"]["name"]
+        pod = rendered.one("Pod", f"{name}-test")
+        assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+        (item,) = pod["spec"]["containers"]
+        assert item["image"] == container(deployment, "server")["image"]
         assert environment(item)["SERVER"] == f"http://{name}.rewards:8080"
-    assert len(pod["spec"]["containers"]) == len(rendered.of("Deployment"))
+
+
+def test_helm_finds_the_logs_of_every_test(two: Rendered) -> None:
+    # `helm test --logs` asks for a pod's logs once all are done, without a container's name.
+    assert two.names("Pod") == ["shop-r1-v1-test", "shop-r1-v2-test"]
+    for pod in two.of("Pod"):
+        assert pod["metadata"]["annotations"]["helm.sh/hook-delete-policy"] == "before-hook-creation"
+        assert len(pod["spec"]["containers"]) == 1
 
 
 @pytest.mark.parametrize(
