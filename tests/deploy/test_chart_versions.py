@@ -54,6 +54,14 @@ def test_a_service_leads_to_the_port_that_the_server_listens_on(two: Rendered) -
         assert environment(server)["REWARD_PORT"] == str(server["ports"][0]["containerPort"])
 
 
+@pytest.mark.parametrize("version", ["1", "007", "1e5", "true"])
+def test_a_version_may_be_named_by_what_yaml_takes_for_something_else(version: str) -> None:
+    rendered = render(ci_file("names"))
+    sent = send(rendered.one("HTTPRoute"), "/score", {"X-Reward-Version": version})
+    assert sent.shares == {f"shop-r1-{version}": 1}
+    assert rendered.one("Pod", f"shop-r1-{version}-test")
+
+
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_a_run_names_its_version_by_header_or_by_path(two: Rendered, version: str) -> None:
     route = two.one("HTTPRoute")
