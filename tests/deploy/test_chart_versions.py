@@ -154,6 +154,28 @@ def test_a_digest_takes_the_place_of_the_tag() -> None:
     assert images["shop-r1-v2"].startswith("ghcr.io/shop-r1/reward-server@sha256:")
 
 
+def test_a_version_s_own_tag_and_model_are_not_overruled_by_the_defaults_digest_and_revision() -> None:
+    digest = f"sha256:{'9f' * 32}"
+    sidecar = {"mode": "sidecar", "image": {"digest": digest}}
+    certainty = {"source": "vllm", "model": "large", "revision": "abc"}
+    own = {"image": {"tag": "0.2.0"}, "vllm": {"image": {"tag": "0.2.0"}}, "certainty": {"model": "small"}}
+    pinned = {"image": {"tag": "0.2.0", "digest": digest}, "certainty": {"model": "small", "revision": "def"}}
+    rendered = render(
+        values={
+            "image": {"digest": digest},
+            "vllm": sidecar,
+            "certainty": certainty,
+            "stable": "a",
+            "versions": {"a": {}, "b": own, "c": pinned},
+        }
+    )
+    a, b, c = (rendered.one("Deployment", f"shop-r1-{name}") for name in "abc")
+    assert [container(item, "server")["image"].endswith(digest) for item in (a, b, c)] == [True, False, True]
+    assert [container(item, "vllm")["image"].endswith(digest) for item in (a, b, c)] == [True, False, True]
+    revisions = [environment(container(item, "server")).get("REWARD_CERTAINTY_REVISION") for item in (a, b, c)]
+    assert revisions == ["abc", None, "def"]
+
+
 def test_helm_test_scores_with_every_version_with_its_own_image() -> None:
     rendered = render(ci_file("everything"))
     for deployment in rendered.of("Deployment"):

@@ -5,7 +5,12 @@
 {{- $versions := dict -}}
 {{- range $name, $own := .Values.versions -}}
 {{- if kindIs "map" $own -}}
-{{- $_ := set $versions $name (mustMergeOverwrite (deepCopy $defaults) $own) -}}
+{{- $base := deepCopy $defaults -}}
+{{- /* A digest wins over a tag, and a revision is its model's: the defaults' must not stay beside a version's own. */ -}}
+{{- if dig "image" "tag" "" $own -}}{{- $_ := set $base.image "digest" "" -}}{{- end -}}
+{{- if dig "vllm" "image" "tag" "" $own -}}{{- $_ := set $base.vllm.image "digest" "" -}}{{- end -}}
+{{- if dig "certainty" "model" "" $own -}}{{- $_ := set $base.certainty "revision" "" -}}{{- end -}}
+{{- $_ := set $versions $name (mustMergeOverwrite $base $own) -}}
 {{- end -}}
 {{- end -}}
 {{- $versions | default (dict .Values.stable $defaults) | toJson -}}
