@@ -112,6 +112,11 @@ def test_an_external_vllm_is_reached_at_its_port(url: str, port: int) -> None:
     assert let_out(policy_of(render(values=values), "main")) == DNS | {("TCP", port)}
 
 
+def test_an_external_vllm_s_pods_may_listen_on_another_port_than_its_service() -> None:
+    rendered = render(ci_file("external-vllm"), values={"networkPolicy": {"vllmPort": 8000}})
+    assert let_out(policy_of(rendered, "main")) == DNS | {("TCP", 8000)}
+
+
 def test_an_external_vllm_can_be_narrowed_down() -> None:
     policy = policy_of(render(ci_file("external-vllm")), "main")
     (rule,) = [rule for rule in policy["spec"]["egress"] if rule["ports"][0]["port"] == 8001]

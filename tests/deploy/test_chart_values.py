@@ -162,6 +162,8 @@ def test_a_value_that_nobody_describes_is_noticed() -> None:
         {"podDisruptionBudget": {"maxUnavailable": "some"}},
         {"resources": {"limits": {"cpus": 1}}},
         {"networkPolicy": {"clients": [{}]}},
+        {"networkPolicy": {"vllmPort": 65536}},
+        {"networkPolicy": {"extraEgress": [{"ports": [{"port": "65536"}]}]}},
     ],
     ids=str,
 )

@@ -210,6 +210,10 @@ def test_helm_finds_the_logs_of_every_test(two: Rendered) -> None:
         ({"vllm": {"mode": "external"}}, "certainty.source rollout does not ask the external vLLM"),
         ({"certainty": {"source": "vllm"}}, "certainty.source vllm needs vllm.mode sidecar or external"),
         ({"certainty": {"source": "vllm"}, "vllm": {"mode": "external"}}, "vllm.external.url is missing"),
+        (
+            {"certainty": {"source": "vllm"}, "vllm": {"mode": "external", "external": {"url": "http://vllm:65536"}}},
+            "ports end at 65535, and 65536 is none",
+        ),
         ({"certainty": {"source": "vllm"}, "vllm": {"mode": "sidecar"}}, "certainty.model is missing"),
         ({"autoscaling": {"mode": "keda"}}, "autoscaling.prometheusUrl is missing"),
         ({"autoscaling": {"minReplicas": 9}}, "autoscaling.maxReplicas is below minReplicas"),

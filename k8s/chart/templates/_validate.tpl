@@ -53,6 +53,12 @@
 {{- if and (eq $mode "external") (not $version.vllm.external.url) -}}
 {{- fail (printf "version %s: vllm.external.url is missing" $name) -}}
 {{- end -}}
+{{- if eq $mode "external" -}}
+{{- $port := regexFind ":[0-9]+$" (urlParse $version.vllm.external.url).host | trimPrefix ":" -}}
+{{- if and $port (or (lt (atoi $port) 1) (gt (atoi $port) 65535)) -}}
+{{- fail (printf "version %s: vllm.external.url: ports end at 65535, and %s is none" $name $port) -}}
+{{- end -}}
+{{- end -}}
 {{- if and (or (eq $mode "sidecar") (eq $source "vllm-logprobs")) (not $version.certainty.model) -}}
 {{- fail (printf "version %s: certainty.model is missing" $name) -}}
 {{- end -}}
