@@ -46,13 +46,14 @@ def test_the_cpu_that_counts_is_the_server_s() -> None:
     assert in_flight["pods"]["target"]["averageValue"] == str(4 + 1)
 
 
-def test_an_hpa_has_the_metrics_that_are_not_0() -> None:
+def test_an_hpa_counts_requests_only_where_told_that_an_adapter_serves_them() -> None:
     def kinds(**of: int) -> list[str]:
         hpa = render(values={"autoscaling": {"mode": "hpa", **of}}).one("HorizontalPodAutoscaler")
         return [metric["type"] for metric in hpa["spec"]["metrics"]]
 
-    assert kinds(inFlight=0) == ["ContainerResource"]
-    assert kinds(cpuUtilization=0) == ["Pods"]
+    assert kinds() == ["ContainerResource"]
+    assert kinds(podsMetric=True) == ["ContainerResource", "Pods"]
+    assert kinds(podsMetric=True, cpuUtilization=0) == ["Pods"]
 
 
 def test_keda_counts_the_requests_in_flight_of_the_version_s_service() -> None:

@@ -216,6 +216,8 @@ def test_helm_finds_the_logs_of_every_test(two: Rendered) -> None:
         ),
         ({"certainty": {"source": "vllm"}, "vllm": {"mode": "sidecar"}}, "certainty.model is missing"),
         ({"autoscaling": {"mode": "keda"}}, "autoscaling.prometheusUrl is missing"),
+        ({"autoscaling": {"mode": "hpa", "cpuUtilization": 0}}, "by hpa needs cpuUtilization or podsMetric"),
+        ({"autoscaling": {"mode": "hpa", "podsMetric": True, "inFlight": 0}}, "on requests in flight needs inFlight"),
         ({"autoscaling": {"minReplicas": 9}}, "autoscaling.maxReplicas is below minReplicas"),
         ({"auth": {"open": True, "existingSecret": "keys"}}, "open serves anyone"),
         ({"auth": {"keys": ["x" * 16], "existingSecret": "keys"}}, "not both"),

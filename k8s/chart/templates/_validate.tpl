@@ -65,11 +65,12 @@
 {{- if and (eq $version.autoscaling.mode "keda") (not $version.autoscaling.prometheusUrl) -}}
 {{- fail (printf "version %s: autoscaling.prometheusUrl is missing" $name) -}}
 {{- end -}}
-{{- if and (eq $version.autoscaling.mode "hpa") (not (or $version.autoscaling.cpuUtilization $version.autoscaling.inFlight)) -}}
-{{- fail (printf "version %s: autoscaling by hpa needs cpuUtilization or inFlight" $name) -}}
+{{- if and (eq $version.autoscaling.mode "hpa") (not (or $version.autoscaling.cpuUtilization $version.autoscaling.podsMetric)) -}}
+{{- fail (printf "version %s: autoscaling by hpa needs cpuUtilization or podsMetric" $name) -}}
 {{- end -}}
-{{- if and (eq $version.autoscaling.mode "keda") (not $version.autoscaling.inFlight) -}}
-{{- fail (printf "version %s: autoscaling by keda needs inFlight" $name) -}}
+{{- $countsRequests := or (eq $version.autoscaling.mode "keda") (and (eq $version.autoscaling.mode "hpa") $version.autoscaling.podsMetric) -}}
+{{- if and $countsRequests (not $version.autoscaling.inFlight) -}}
+{{- fail (printf "version %s: autoscaling on requests in flight needs inFlight" $name) -}}
 {{- end -}}
 {{- if lt (int $version.autoscaling.maxReplicas) (int $version.autoscaling.minReplicas) -}}
 {{- fail (printf "version %s: autoscaling.maxReplicas is below minReplicas" $name) -}}
