@@ -199,7 +199,10 @@ def test_helm_finds_the_logs_of_every_test(two: Rendered) -> None:
     ("values", "sentence"),
     [
         ({"stable": "b", "versions": {"a": {}}}, 'stable: there is no version "b"; there are a'),
-        ({"stable": "a", "versions": {"a": {"weight": 5}}}, "the stable version gets what the others leave"),
+        (
+            {"stable": "a", "versions": {"a": {"weight": 5}}},
+            "versions.a.weight: the stable version gets what the others leave; remove its weight",
+        ),
         (
             {"stable": "a", "versions": {"a": {}, "b": {"weight": 60}, "c": {"weight": 60}}},
             "their weights are percentages, and add up to 120",

@@ -8,7 +8,7 @@
 {{- range $name, $version := $versions -}}
 {{- with $version.weight -}}
 {{- if eq $name $.Values.stable -}}
-{{- fail (printf "versions.%s.weight: the stable version gets what the others leave; give them weights" $name) -}}
+{{- fail (printf "versions.%s.weight: the stable version gets what the others leave; remove its weight" $name) -}}
 {{- end -}}
 {{- $weights = add $weights . -}}
 {{- end -}}
