@@ -100,6 +100,11 @@ def test_a_rollout_never_has_fewer_pods_than_wanted() -> None:
     assert strategy["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
+def test_a_rollout_without_room_stops_a_pod_first() -> None:
+    pair = {"maxSurge": 0, "maxUnavailable": 1}
+    assert render(values={"rollingUpdate": pair}).one("Deployment")["spec"]["strategy"]["rollingUpdate"] == pair
+
+
 def test_the_service_monitor_scrapes_every_version_once() -> None:
     rendered = render(ci_file("everything"))
     monitor = rendered.one("ServiceMonitor")["spec"]

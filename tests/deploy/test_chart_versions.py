@@ -222,6 +222,8 @@ def test_helm_finds_the_logs_of_every_test(two: Rendered) -> None:
         ({"autoscaling": {"mode": "hpa", "cpuUtilization": 0}}, "by hpa needs cpuUtilization or podsMetric"),
         ({"autoscaling": {"mode": "hpa", "podsMetric": True, "inFlight": 0}}, "on requests in flight needs inFlight"),
         ({"autoscaling": {"minReplicas": 9}}, "autoscaling.maxReplicas is below minReplicas"),
+        ({"rollingUpdate": {"maxSurge": 0}}, "no pod could be replaced; set maxUnavailable to 1"),
+        ({"rollingUpdate": {"maxSurge": "0%", "maxUnavailable": "0%"}}, "no pod could be replaced"),
         ({"auth": {"open": True, "existingSecret": "keys"}}, "open serves anyone"),
         ({"auth": {"keys": ["x" * 16], "existingSecret": "keys"}}, "not both"),
         ({"specs": {"mine": 'name = "yours"\n'}}, 'its text has to say name = "mine"'),

@@ -22,6 +22,12 @@
 {{- fail (printf "specs.%s: its text has to say name = %q, which is what ?spec= asks for" $name $name) -}}
 {{- end -}}
 {{- end -}}
+{{- $none := "^0+%?$" -}}
+{{- with .Values.rollingUpdate -}}
+{{- if and (regexMatch $none (toString .maxSurge)) (regexMatch $none (toString .maxUnavailable)) -}}
+{{- fail "rollingUpdate: maxSurge and maxUnavailable are both 0, and no pod could be replaced; set maxUnavailable to 1" -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.route.enabled (not .Values.route.parentRefs) -}}
 {{- fail "route.parentRefs: name the Gateway that the route belongs to" -}}
 {{- end -}}
