@@ -74,8 +74,8 @@
 {{- if and (eq $version.autoscaling.mode "hpa") (not (or $version.autoscaling.cpuUtilization $version.autoscaling.podsMetric)) -}}
 {{- fail (printf "version %s: autoscaling by hpa needs cpuUtilization or podsMetric" $name) -}}
 {{- end -}}
-{{- $countsRequests := or (eq $version.autoscaling.mode "keda") (and (eq $version.autoscaling.mode "hpa") $version.autoscaling.podsMetric) -}}
-{{- if and $countsRequests (not $version.autoscaling.inFlight) -}}
+{{- $counts := eq $version.autoscaling.mode "hpa" | ternary $version.autoscaling.podsMetric (eq $version.autoscaling.mode "keda") -}}
+{{- if and $counts (not $version.autoscaling.inFlight) -}}
 {{- fail (printf "version %s: autoscaling on requests in flight needs inFlight" $name) -}}
 {{- end -}}
 {{- if lt (int $version.autoscaling.maxReplicas) (int $version.autoscaling.minReplicas) -}}
