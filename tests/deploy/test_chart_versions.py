@@ -1,10 +1,12 @@
 """Versions side by side: each a Deployment and a Service, one route to all of them."""
 
+import re
 from typing import Any
 
 import pytest
 
-from tests.deploy.chart import HelmError, Rendered, ci_file, container, environment, render, selects
+from reward_server.reward.spec import preset_names
+from tests.deploy.chart import CHART, HelmError, Rendered, ci_file, container, environment, render, selects
 from tests.deploy.gateway import send
 
 pytestmark = pytest.mark.e2e
@@ -219,6 +221,15 @@ def test_helm_finds_the_logs_of_every_test(two: Rendered) -> None:
         ),
         ({"certainty": {"source": "vllm"}, "vllm": {"mode": "sidecar"}}, "certainty.model is missing"),
         ({"autoscaling": {"mode": "keda"}}, "autoscaling.prometheusUrl is missing"),
+        (
+            {"autoscaling": {"mode": "keda", "prometheusUrl": "http://prometheus"}},
+            "keda counts by labels that serviceMonitor gives: set serviceMonitor.enabled",
+        ),
+        ({"spec": "shopr1"}, 'version main: there is no spec "shopr1"; there are binary, customer-r1, opera, shop-r1,'),
+        (
+            {"stable": "a", "versions": {"a": {}, "b": {"extraSpecs": ["gentl"]}}, "specs": {"gentle": 'name = "gentle"'}},
+            'version b: there is no spec "gentl"',
+        ),
         ({"autoscaling": {"mode": "hpa", "cpuUtilization": 0}}, "by hpa needs cpuUtilization or podsMetric"),
         ({"autoscaling": {"mode": "hpa", "podsMetric": True, "inFlight": 0}}, "on requests in flight needs inFlight"),
         ({"autoscaling": {"minReplicas": 9}}, "autoscaling.maxReplicas is below minReplicas"),
@@ -233,6 +244,13 @@ def test_what_cannot_be_right_is_refused_with_a_sentence(values: dict[str, Any],
     with pytest.raises(HelmError) as refusal:
         render(values=values)
     assert sentence in str(refusal.value)
+
+
+def test_the_presets_are_those_of_the_server() -> None:
+    template = (CHART / "templates" / "_versions.tpl").read_text(encoding="utf-8")
+    listed = re.search(r'define "shop-r1\.presets" -}}\s*{{- list (.*?) \|', template, re.DOTALL)
+    assert listed
+    assert sorted(re.findall(r'"(.*?)"', listed[1])) == sorted(preset_names())
 
 
 def test_as_many_versions_as_a_route_has_rules_for() -> None:

@@ -13,6 +13,15 @@
 {{- $weights = add $weights . -}}
 {{- end -}}
 {{- include "shop-r1.validateVersion" (list $name $version) -}}
+{{- $known := concat (keys $.Values.specs) (include "shop-r1.presets" $ | fromJsonArray) -}}
+{{- range prepend $version.extraSpecs $version.spec -}}
+{{- if not (has . $known) -}}
+{{- fail (printf "version %s: there is no spec %q; there are %s" $name . (sortAlpha $known | join ", ")) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (eq $version.autoscaling.mode "keda") (not $.Values.serviceMonitor.enabled) -}}
+{{- fail (printf "version %s: autoscaling by keda counts by labels that serviceMonitor gives: set serviceMonitor.enabled" $name) -}}
+{{- end -}}
 {{- end -}}
 {{- if gt (int $weights) 100 -}}
 {{- fail (printf "versions: their weights are percentages, and add up to %d" (int $weights)) -}}

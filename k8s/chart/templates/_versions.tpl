@@ -41,6 +41,12 @@ app.kubernetes.io/part-of: shop-r1
 {{- end }}
 {{- end -}}
 
+{{- /* The specs that the server brings along, as JSON. */ -}}
+{{- define "shop-r1.presets" -}}
+{{- list "shop-r1" "shop-r1-binary" "shop-r1-kl-from-uniform" "shop-r1-kl-to-uniform-over-vocab" "shop-r1-no-dars"
+  "shop-r1-no-format" "shop-r1-no-rationale" "binary" "customer-r1" "opera" | toJson -}}
+{{- end -}}
+
 {{- /* The spec that `helm test` scores with: a preset that needs no certainty, so that the number can be known beforehand. */ -}}
 {{- define "shop-r1.testSpec" -}}
 shop-r1-no-rationale
