@@ -5,7 +5,7 @@ import re
 import pytest
 
 from reward_server.service.metrics import Metrics
-from tests.deploy.chart import CHART, CI, NAMESPACE, Rendered, ci_file, container, render, selects
+from tests.deploy.chart import CHART, CI, NAMESPACE, HelmError, Object, Rendered, ci_file, container, render, selects
 
 pytestmark = pytest.mark.e2e
 
@@ -138,6 +138,19 @@ def test_a_shared_claim_is_made_where_asked_for_and_mounted() -> None:
     (cache,) = [volume for volume in volumes if volume["name"] == "model-cache"]
     assert cache["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
     assert claim["spec"]["resources"]["requests"]["storage"] == "100Gi"
+
+
+@pytest.mark.parametrize("own", [{"size": "1Gi"}, {"storageClass": "fast"}, {"accessModes": ["ReadWriteOnce"]}])
+def test_a_version_cannot_describe_the_claim_anew(own: Object) -> None:
+    with pytest.raises(HelmError, match="all versions share one claim"):
+        render(ci_file("sidecar"), values={"versions": {"main": {}, "other": {"vllm": {"cache": own}}}})
+
+
+def test_a_version_without_the_claim_may_limit_its_pods_own_cache() -> None:
+    own = {"vllm": {"cache": {"create": False, "size": "7Gi"}}}
+    rendered = render(ci_file("sidecar"), values={"versions": {"main": {}, "other": own}})
+    volumes = rendered.one("Deployment", "shop-r1-other")["spec"]["template"]["spec"]["volumes"]
+    assert {"name": "model-cache", "emptyDir": {"sizeLimit": "7Gi"}} in volumes
 
 
 def test_an_existing_claim_is_mounted_and_none_is_made() -> None:

@@ -13,6 +13,12 @@
 {{- $weights = add $weights . -}}
 {{- end -}}
 {{- include "shop-r1.validateVersion" (list $name $version) -}}
+{{- $ownCache := dig "vllm" "cache" dict (index $.Values.versions $name | default dict) -}}
+{{- range list "storageClass" "accessModes" "size" -}}
+{{- if and (hasKey $ownCache .) $version.vllm.cache.create -}}
+{{- fail (printf "versions.%s.vllm.cache.%s: all versions share one claim, which vllm.cache describes" $name .) -}}
+{{- end -}}
+{{- end -}}
 {{- $known := concat (keys $.Values.specs) (include "shop-r1.presets" $ | fromJsonArray) -}}
 {{- range prepend $version.extraSpecs $version.spec -}}
 {{- if not (has . $known) -}}
