@@ -227,7 +227,11 @@ def test_helm_finds_the_logs_of_every_test(two: Rendered) -> None:
         ),
         ({"spec": "shopr1"}, 'version main: there is no spec "shopr1"; there are binary, customer-r1, opera, shop-r1,'),
         (
-            {"stable": "a", "versions": {"a": {}, "b": {"extraSpecs": ["gentl"]}}, "specs": {"gentle": 'name = "gentle"'}},
+            {
+                "stable": "a",
+                "versions": {"a": {}, "b": {"extraSpecs": ["gentl"]}},
+                "specs": {"gentle": 'name = "gentle"'},
+            },
             'version b: there is no spec "gentl"',
         ),
         ({"autoscaling": {"mode": "hpa", "cpuUtilization": 0}}, "by hpa needs cpuUtilization or podsMetric"),
