@@ -210,7 +210,10 @@ def test_helm_finds_the_logs_of_every_test(two: Rendered) -> None:
             "their weights are percentages, and add up to 120",
         ),
         ({"route": {"enabled": True}}, "name the Gateway"),
-        ({"stable": "v0", "versions": {f"v{i}": {} for i in range(8)}}, "enough for 7 versions"),
+        ({"stable": "v0", "versions": {f"v{i}": {} for i in range(8)}, "route": ROUTE}, "enough for 7 versions"),
+        ({"fullnameOverride": "re.wards"}, "begins with a letter and has no dots"),
+        ({"fullnameOverride": "1st"}, "begins with a letter and has no dots"),
+        ({"nameOverride": "re.wards"}, "begins with a letter and has no dots"),
         ({"vllm": {"mode": "sidecar"}}, "set certainty.source to vllm, not rollout"),
         ({"vllm": {"mode": "external"}}, "certainty.source rollout does not ask the external vLLM"),
         ({"certainty": {"source": "vllm"}}, "certainty.source vllm needs vllm.mode sidecar or external"),
@@ -261,3 +264,8 @@ def test_as_many_versions_as_a_route_has_rules_for() -> None:
     seven = {f"v{i}": {} for i in range(7)}
     rules = render(values={"stable": "v0", "versions": seven, "route": ROUTE}).one("HTTPRoute")["spec"]["rules"]
     assert len(rules) == 15
+
+
+def test_more_versions_where_no_route_has_to_have_rules_for_them() -> None:
+    eight = {f"v{i}": {} for i in range(8)}
+    assert len(render(values={"stable": "v0", "versions": eight}).of("Service")) == 8

@@ -1,6 +1,10 @@
 {{- /* What the schema cannot say: fails with one sentence. */ -}}
 {{- define "shop-r1.validate" -}}
 {{- $versions := include "shop-r1.versions" . | fromJson -}}
+{{- $full := include "shop-r1.fullname" . -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $full) -}}
+{{- fail (printf "fullnameOverride: Services are named after %q: set one that begins with a letter and has no dots" $full) -}}
+{{- end -}}
 {{- if not (hasKey $versions .Values.stable) -}}
 {{- fail (printf "stable: there is no version %q; there are %s" .Values.stable (keys $versions | sortAlpha | join ", ")) -}}
 {{- end -}}
@@ -46,7 +50,7 @@
 {{- if and .Values.route.enabled (not .Values.route.parentRefs) -}}
 {{- fail "route.parentRefs: name the Gateway that the route belongs to" -}}
 {{- end -}}
-{{- if gt (len $versions) 7 -}}
+{{- if and .Values.route.enabled (gt (len $versions) 7) -}}
 {{- fail "versions: an HTTPRoute has 16 rules at most, which is enough for 7 versions" -}}
 {{- end -}}
 {{- if and .Values.auth.open (or .Values.auth.existingSecret .Values.auth.keys) -}}
