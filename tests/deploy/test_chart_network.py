@@ -113,7 +113,7 @@ def test_an_external_vllm_is_reached_at_its_port(url: str, port: int) -> None:
 
 
 def test_an_external_vllm_s_pods_may_listen_on_another_port_than_its_service() -> None:
-    rendered = render(ci_file("external-vllm"), values={"networkPolicy": {"vllmPort": 8000}})
+    rendered = render(ci_file("external-vllm"), values={"networkPolicy": {"vllmPort": 8000, "allowDownloads": False}})
     assert let_out(policy_of(rendered, "main")) == DNS | {("TCP", 8000)}
 
 

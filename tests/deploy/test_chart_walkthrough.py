@@ -1,4 +1,4 @@
-"""The documents tell one story: what operate.md installs is what the recipes, manifests and commands of the others ask for."""
+"""The documents tell one story: what operate.md installs is what recipes, manifests and commands elsewhere ask for."""
 
 import re
 from typing import Any
@@ -14,6 +14,8 @@ pytestmark = pytest.mark.e2e
 
 K8S = CHART.parent
 OPERATE = (K8S.parent / "docs" / "operate.md").read_text(encoding="utf-8")
+README = (CHART / "README.md").read_text(encoding="utf-8")
+RUNBOOKS = (K8S.parent / "docs" / "runbooks.md").read_text(encoding="utf-8")
 RAY = {name: (K8S / name).read_text(encoding="utf-8") for name in ("rayjob.yaml", "raycluster.yaml")}
 
 
@@ -52,11 +54,16 @@ def test_promoting_a_canary_with_a_weight_is_told_to_begin_with_the_weight() -> 
     assert promote.index("`weight`") < promote.index("helm upgrade")
 
 
-@pytest.mark.parametrize(
-    "document", [OPERATE, (CHART / "README.md").read_text(encoding="utf-8")], ids=["operate", "README"]
-)
+@pytest.mark.parametrize("document", [OPERATE, README], ids=["operate", "README"])
 def test_what_is_tested_has_been_waited_for(document: str) -> None:
     commands = [line for line in document.splitlines() if line.startswith("$ helm")]
     tests = [index for index, line in enumerate(commands) if line.startswith("$ helm test")]
     assert tests
     assert [commands[index - 1] for index in tests if "--wait" not in commands[index - 1]] == []
+
+
+def test_no_runbook_asks_for_what_may_be_missing_in_one_breath_with_what_is_there() -> None:
+    # kubectl shows nothing at all where it does not know one of the kinds.
+    kinds = re.findall(r"kubectl .*?get (\S+)", RUNBOOKS)
+    assert kinds
+    assert [found for found in kinds if "," in found and "scaledobject" in found] == []
