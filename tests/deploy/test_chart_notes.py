@@ -13,7 +13,13 @@ from tests.deploy.chart import CHART, NAMESPACE, RELEASE, ci_file, helm, render
 pytestmark = pytest.mark.e2e
 
 # `helm template` renders no notes: they become a ConfigMap of a copy.
-WRAPPED = '{{ define "notes" }}%s{{ end }}\napiVersion: v1\nkind: ConfigMap\ndata:\n  text: |\n    {{ include "notes" . | nindent 4 }}'
+WRAPPED = """{{ define "notes" }}%s{{ end }}
+apiVersion: v1
+kind: ConfigMap
+data:
+  text: |
+    {{ include "notes" . | nindent 4 }}
+"""
 
 
 @pytest.fixture

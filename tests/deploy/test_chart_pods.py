@@ -222,6 +222,21 @@ def test_an_existing_secret_is_used_and_none_is_made() -> None:
         assert environment(item)["REWARD_API_KEYS"]["secretKeyRef"]["name"] == "reward-keys"
 
 
+def test_a_test_runs_where_its_version_s_pods_do() -> None:
+    for file, name in ((ci_file("sidecar"), "main"), (ci_file("everything"), "v2")):
+        rendered = render(file)
+        pod = rendered.one("Deployment", f"shop-r1-{name}")["spec"]["template"]["spec"]
+        for key in ("nodeSelector", "tolerations"):
+            assert rendered.one("Pod", f"shop-r1-{name}-test")["spec"].get(key) == pod.get(key)
+
+
+def test_going_without_tests_replaces_no_pods() -> None:
+    values = {"auth": {"keys": [KEY]}, "tests": {"enabled": False}}
+    assert render(ci_file("versions"), values=values).of("Pod") == []
+    with_tests = render(ci_file("versions"), values={"auth": {"keys": [KEY]}})
+    assert render(ci_file("versions"), values=values).of("Deployment") == with_tests.of("Deployment")
+
+
 def test_a_new_version_of_the_chart_replaces_no_pods(rendered: Rendered) -> None:
     for deployment in rendered.of("Deployment"):
         assert "helm.sh/chart" not in deployment["spec"]["template"]["metadata"]["labels"]

@@ -168,6 +168,8 @@ def test_a_value_that_nobody_describes_is_noticed() -> None:
         {"versions": {"a-name-that-is-too-long": {}}},
         {"service": {"port": 0}},
         {"podDisruptionBudget": {"maxUnavailable": "some"}},
+        {"podDisruptionBudget": {"maxUnavailable": 0}},
+        {"podDisruptionBudget": {"maxUnavailable": "0%"}},
         {"resources": {"limits": {"cpus": 1}}},
         {"networkPolicy": {"clients": [{}]}},
         {"networkPolicy": {"vllmPort": 65536}},

@@ -219,6 +219,10 @@ def test_helm_finds_the_logs_of_every_test(two: Rendered) -> None:
         ({"certainty": {"source": "vllm"}}, "certainty.source vllm needs vllm.mode sidecar or external"),
         ({"certainty": {"source": "vllm"}, "vllm": {"mode": "external"}}, "vllm.external.url is missing"),
         (
+            {"certainty": {"source": "vllm"}, "vllm": {"mode": "external", "external": {"url": "http://a:b@vllm"}}},
+            "vllm.external.url shows a password to all who can read it",
+        ),
+        (
             {"certainty": {"source": "vllm"}, "vllm": {"mode": "external", "external": {"url": "http://vllm:65536"}}},
             "ports end at 65535, and 65536 is none",
         ),

@@ -79,7 +79,11 @@
 {{- fail (printf "version %s: vllm.external.url is missing" $name) -}}
 {{- end -}}
 {{- if eq $mode "external" -}}
-{{- $port := regexFind ":[0-9]+$" (urlParse $version.vllm.external.url).host | trimPrefix ":" -}}
+{{- $url := urlParse $version.vllm.external.url -}}
+{{- if $url.userinfo -}}
+{{- fail (printf "version %s: vllm.external.url shows a password to all who can read it: use existingSecret" $name) -}}
+{{- end -}}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" -}}
 {{- if and $port (or (lt (atoi $port) 1) (gt (atoi $port) 65535)) -}}
 {{- fail (printf "version %s: vllm.external.url: ports end at 65535, and %s is none" $name $port) -}}
 {{- end -}}

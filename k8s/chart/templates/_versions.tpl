@@ -55,7 +55,7 @@ shop-r1-no-rationale
 {{- /* Specs that a version loads besides its default, as JSON. None means every preset. */ -}}
 {{- define "shop-r1.extraSpecs" -}}
 {{- $names := (index . 1).extraSpecs -}}
-{{- if and $names (index . 0).Values.tests.enabled -}}
+{{- if $names -}}
 {{- $names = append $names (include "shop-r1.testSpec" .) | uniq -}}
 {{- end -}}
 {{- $names | toJson -}}
