@@ -46,3 +46,8 @@ def test_weights_are_spoken_of_where_a_route_has_them(copy: Path) -> None:
     values = yaml.safe_load(ci_file("canary").read_text(encoding="utf-8"))
     assert "v2 gets 5 %" in notes(copy, values)
     assert " % " not in notes(copy, {**values, "route": {"enabled": False}})
+
+
+def test_the_key_is_looked_up_where_it_is(copy: Path) -> None:
+    assert "jsonpath='{.data.api-keys}'" in notes(copy, {})
+    assert r"jsonpath='{.data.keys\.csv}'" in notes(copy, {"auth": {"secretKey": "keys.csv"}})

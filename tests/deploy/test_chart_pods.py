@@ -219,7 +219,21 @@ def test_an_existing_secret_is_used_and_none_is_made() -> None:
     rendered = render(ci_file("existing-secret"))
     assert rendered.of("Secret") == []
     for item in rendered.containers:
-        assert environment(item)["REWARD_API_KEYS"]["secretKeyRef"]["name"] == "reward-keys"
+        reference = environment(item)["REWARD_API_KEYS"]["secretKeyRef"]
+        assert reference == {"name": "reward-keys", "key": "keys.csv"}
+
+
+def test_a_key_that_was_made_up_outlives_the_release_and_given_ones_do_not() -> None:
+    kept = {"helm.sh/resource-policy": "keep"}
+    assert render().one("Secret")["metadata"]["annotations"] == kept
+    assert "annotations" not in render(values={"auth": {"keys": [KEY]}}).one("Secret")["metadata"]
+
+
+def test_a_secret_that_is_made_has_the_key_that_pods_look_for() -> None:
+    rendered = render(values={"auth": {"secretKey": "keys.csv"}})
+    assert rendered.one("Secret")["stringData"].keys() == {"keys.csv"}
+    reference = environment(container(rendered.one("Deployment"), "server"))["REWARD_API_KEYS"]["secretKeyRef"]
+    assert reference["key"] == "keys.csv"
 
 
 def test_a_test_runs_where_its_version_s_pods_do() -> None:

@@ -101,6 +101,13 @@
 {{- if and $counts (not $version.autoscaling.inFlight) -}}
 {{- fail (printf "version %s: autoscaling on requests in flight needs inFlight" $name) -}}
 {{- end -}}
+{{- $volumes := list -}}
+{{- range $version.extraVolumes -}}{{- $volumes = append $volumes .name -}}{{- end -}}
+{{- range concat $version.extraVolumeMounts $version.vllm.extraVolumeMounts -}}
+{{- if not (has .name $volumes) -}}
+{{- fail (printf "version %s: there is no volume %q to mount; extraVolumes has %s" $name .name (join ", " $volumes | default "none")) -}}
+{{- end -}}
+{{- end -}}
 {{- if lt (int $version.autoscaling.maxReplicas) (int $version.autoscaling.minReplicas) -}}
 {{- fail (printf "version %s: autoscaling.maxReplicas is below minReplicas" $name) -}}
 {{- end -}}

@@ -1,7 +1,8 @@
 {{- /* Every version as JSON: its name, and the chart's values with its own laid over them. A null removes one. */ -}}
 {{- define "shop-r1.versions" -}}
 {{- $defaults := pick .Values "image" "replicas" "spec" "extraSpecs" "certainty" "settings" "vllm" "autoscaling"
-  "resources" "extraEnv" "podAnnotations" "nodeSelector" "tolerations" "affinity" -}}
+  "resources" "extraEnv" "podAnnotations" "nodeSelector" "tolerations" "affinity" "runtimeClassName" "priorityClassName"
+  "extraVolumes" "extraVolumeMounts" -}}
 {{- $versions := dict -}}
 {{- range $name, $own := .Values.versions -}}
 {{- if kindIs "map" $own -}}

@@ -68,6 +68,9 @@ volumeMounts:
     mountPath: /dev/shm
   - name: model-cache
     mountPath: /cache
+  {{- with $vllm.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end -}}
 
 {{- define "shop-r1.vllmVolumes" -}}
