@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reward_server.reward.spec import preset_names
-from tests.deploy.chart import CHART, HelmError, Rendered, ci_file, container, environment, render, selects
+from tests.deploy.chart import CHART, HelmError, Object, Rendered, ci_file, container, environment, render, selects
 from tests.deploy.gateway import send
 
 pytestmark = pytest.mark.e2e
@@ -265,11 +265,11 @@ def test_the_presets_are_those_of_the_server() -> None:
 
 
 def test_as_many_versions_as_a_route_has_rules_for() -> None:
-    seven = {f"v{i}": {} for i in range(7)}
+    seven: dict[str, Object] = {f"v{i}": {} for i in range(7)}
     rules = render(values={"stable": "v0", "versions": seven, "route": ROUTE}).one("HTTPRoute")["spec"]["rules"]
     assert len(rules) == 15
 
 
 def test_more_versions_where_no_route_has_to_have_rules_for_them() -> None:
-    eight = {f"v{i}": {} for i in range(8)}
+    eight: dict[str, Object] = {f"v{i}": {} for i in range(8)}
     assert len(render(values={"stable": "v0", "versions": eight}).of("Service")) == 8
