@@ -54,7 +54,7 @@ class Rendered:
 
     @property
     def pods(self) -> Iterator[Object]:
-        """The specs of all pods, those of Deployments and that of `helm test`."""
+        """The specs of all pods, those of Deployments and those of `helm test`."""
         for item in self.of("Deployment"):
             yield item["spec"]["template"]["spec"]
         for item in self.of("Pod"):

@@ -59,7 +59,8 @@ def test_helm_test_gets_in_where_other_pods_of_the_namespace_do_not() -> None:
     ((_, peers),) = let_in(policy_of(rendered, "v1"))
     here = [peer["podSelector"]["matchLabels"] for peer in peers if "namespaceSelector" not in peer]
     (allowed,) = here
-    assert selects(allowed, rendered.one("Pod")["metadata"]["labels"])
+    for pod in rendered.of("Pod"):
+        assert selects(allowed, pod["metadata"]["labels"])
     for deployment in rendered.of("Deployment"):
         assert not selects(allowed, deployment["spec"]["template"]["metadata"]["labels"])
 
@@ -68,7 +69,7 @@ def test_no_policy_holds_the_pod_of_helm_test() -> None:
     rendered = render(ci_file("everything"))
     for policy in rendered.of("NetworkPolicy"):
         chosen = policy["spec"]["podSelector"]["matchLabels"]
-        assert not selects(chosen, rendered.one("Pod")["metadata"]["labels"])
+        assert not [pod for pod in rendered.of("Pod") if selects(chosen, pod["metadata"]["labels"])]
 
 
 def test_prometheus_and_the_gateway_get_in_where_they_are_used() -> None:
@@ -109,6 +110,11 @@ def test_weights_may_be_downloaded_unless_told_otherwise() -> None:
 def test_an_external_vllm_is_reached_at_its_port(url: str, port: int) -> None:
     values = {"vllm": {"mode": "external", "external": {"url": url}}, "certainty": {"source": "vllm"}}
     assert let_out(policy_of(render(values=values), "main")) == DNS | {("TCP", port)}
+
+
+def test_an_external_vllm_s_pods_may_listen_on_another_port_than_its_service() -> None:
+    rendered = render(ci_file("external-vllm"), values={"networkPolicy": {"vllmPort": 8000, "allowDownloads": False}})
+    assert let_out(policy_of(rendered, "main")) == DNS | {("TCP", 8000)}
 
 
 def test_an_external_vllm_can_be_narrowed_down() -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from reward_server import __version__
-from tests.deploy.chart import CHART, CI, NAMESPACE, RELEASE, Object, Rendered, helm, render
+from tests.deploy.chart import CHART, CI, NAMESPACE, RELEASE, HelmError, Object, Rendered, helm, render
 
 pytestmark = pytest.mark.e2e
 
@@ -76,6 +76,12 @@ def test_names_fit_however_long_the_release_s_is() -> None:
     version = "has-twenty-letters-x"
     for item in render(values={"stable": version, "versions": {version: {}}}, release=long).objects:
         assert len(item["metadata"]["name"]) <= 63
+
+
+def test_a_release_that_begins_with_a_digit_needs_another_name() -> None:
+    with pytest.raises(HelmError, match="fullnameOverride"):
+        render(release="2nd")
+    assert render(values={"fullnameOverride": "second"}, release="2nd").names("Service") == ["second-main"]
 
 
 def test_the_chart_is_of_the_package_s_version() -> None:

@@ -219,7 +219,36 @@ def test_an_existing_secret_is_used_and_none_is_made() -> None:
     rendered = render(ci_file("existing-secret"))
     assert rendered.of("Secret") == []
     for item in rendered.containers:
-        assert environment(item)["REWARD_API_KEYS"]["secretKeyRef"]["name"] == "reward-keys"
+        reference = environment(item)["REWARD_API_KEYS"]["secretKeyRef"]
+        assert reference == {"name": "reward-keys", "key": "keys.csv"}
+
+
+def test_a_key_that_was_made_up_outlives_the_release_and_given_ones_do_not() -> None:
+    kept = {"helm.sh/resource-policy": "keep"}
+    assert render().one("Secret")["metadata"]["annotations"] == kept
+    assert "annotations" not in render(values={"auth": {"keys": [KEY]}}).one("Secret")["metadata"]
+
+
+def test_a_secret_that_is_made_has_the_key_that_pods_look_for() -> None:
+    rendered = render(values={"auth": {"secretKey": "keys.csv"}})
+    assert rendered.one("Secret")["stringData"].keys() == {"keys.csv"}
+    reference = environment(container(rendered.one("Deployment"), "server"))["REWARD_API_KEYS"]["secretKeyRef"]
+    assert reference["key"] == "keys.csv"
+
+
+def test_a_test_runs_where_its_version_s_pods_do() -> None:
+    for file, name in ((ci_file("sidecar"), "main"), (ci_file("everything"), "v2")):
+        rendered = render(file)
+        pod = rendered.one("Deployment", f"shop-r1-{name}")["spec"]["template"]["spec"]
+        for key in ("nodeSelector", "tolerations"):
+            assert rendered.one("Pod", f"shop-r1-{name}-test")["spec"].get(key) == pod.get(key)
+
+
+def test_going_without_tests_replaces_no_pods() -> None:
+    values = {"auth": {"keys": [KEY]}, "tests": {"enabled": False}}
+    assert render(ci_file("versions"), values=values).of("Pod") == []
+    with_tests = render(ci_file("versions"), values={"auth": {"keys": [KEY]}})
+    assert render(ci_file("versions"), values=values).of("Deployment") == with_tests.of("Deployment")
 
 
 def test_a_new_version_of_the_chart_replaces_no_pods(rendered: Rendered) -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from reward_server.service.metrics import Metrics
-from tests.deploy.chart import CHART, CI, NAMESPACE, Rendered, ci_file, container, render, selects
+from tests.deploy.chart import CHART, CI, NAMESPACE, HelmError, Object, Rendered, ci_file, container, render, selects
 
 pytestmark = pytest.mark.e2e
 
@@ -46,13 +46,14 @@ def test_the_cpu_that_counts_is_the_server_s() -> None:
     assert in_flight["pods"]["target"]["averageValue"] == str(4 + 1)
 
 
-def test_an_hpa_has_the_metrics_that_are_not_0() -> None:
+def test_an_hpa_counts_requests_only_where_told_that_an_adapter_serves_them() -> None:
     def kinds(**of: int) -> list[str]:
         hpa = render(values={"autoscaling": {"mode": "hpa", **of}}).one("HorizontalPodAutoscaler")
         return [metric["type"] for metric in hpa["spec"]["metrics"]]
 
-    assert kinds(inFlight=0) == ["ContainerResource"]
-    assert kinds(cpuUtilization=0) == ["Pods"]
+    assert kinds() == ["ContainerResource"]
+    assert kinds(podsMetric=True) == ["ContainerResource", "Pods"]
+    assert kinds(podsMetric=True, cpuUtilization=0) == ["Pods"]
 
 
 def test_keda_counts_the_requests_in_flight_of_the_version_s_service() -> None:
@@ -99,6 +100,11 @@ def test_a_rollout_never_has_fewer_pods_than_wanted() -> None:
     assert strategy["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
+def test_a_rollout_without_room_stops_a_pod_first() -> None:
+    pair = {"maxSurge": 0, "maxUnavailable": 1}
+    assert render(values={"rollingUpdate": pair}).one("Deployment")["spec"]["strategy"]["rollingUpdate"] == pair
+
+
 def test_the_service_monitor_scrapes_every_version_once() -> None:
     rendered = render(ci_file("everything"))
     monitor = rendered.one("ServiceMonitor")["spec"]
@@ -132,6 +138,19 @@ def test_a_shared_claim_is_made_where_asked_for_and_mounted() -> None:
     (cache,) = [volume for volume in volumes if volume["name"] == "model-cache"]
     assert cache["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
     assert claim["spec"]["resources"]["requests"]["storage"] == "100Gi"
+
+
+@pytest.mark.parametrize("own", [{"size": "1Gi"}, {"storageClass": "fast"}, {"accessModes": ["ReadWriteOnce"]}])
+def test_a_version_cannot_describe_the_claim_anew(own: Object) -> None:
+    with pytest.raises(HelmError, match="all versions share one claim"):
+        render(ci_file("sidecar"), values={"versions": {"main": {}, "other": {"vllm": {"cache": own}}}})
+
+
+def test_a_version_without_the_claim_may_limit_its_pods_own_cache() -> None:
+    own = {"vllm": {"cache": {"create": False, "size": "7Gi"}}}
+    rendered = render(ci_file("sidecar"), values={"versions": {"main": {}, "other": own}})
+    volumes = rendered.one("Deployment", "shop-r1-other")["spec"]["template"]["spec"]["volumes"]
+    assert {"name": "model-cache", "emptyDir": {"sizeLimit": "7Gi"}} in volumes
 
 
 def test_an_existing_claim_is_mounted_and_none_is_made() -> None:

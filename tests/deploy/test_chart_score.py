@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -19,7 +20,7 @@ SCRIPT = CHART / "files" / "score.py"
 
 def run(url: str, **variables: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("REWARD_")}
-    asked = {"SERVER": url, "SPEC": "shop-r1-no-rationale", "SOURCE": "none", **variables}
+    asked = {"SERVER": url, "SPEC": "shop-r1-no-rationale", "SOURCE": "none", "WAIT_SECONDS": "0", **variables}
     return subprocess.run(
         [sys.executable, "-I", "-S", "-c", SCRIPT.read_text(encoding="utf-8")],
         env={**clean, **asked},
@@ -30,20 +31,22 @@ def run(url: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
-def slightly_off() -> Iterator[str]:
-    """A server whose reward is a ten-thousandth too large."""
+@contextmanager
+def pretending(reward: float, unready: int = 0) -> Iterator[str]:
+    """A server that gives one reward to everything, and is ready once it has said so many times that it is not."""
+    refusals = iter(range(unready))
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.answer({"certainty": {"source": "none"}, "server_version": "0"})
+            is_ready = self.path != "/readyz" or next(refusals, None) is None
+            self.answer({"certainty": {"source": "none"}, "server_version": "0"}, 200 if is_ready else 503)
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            self.answer({"rewards": [1.0 + 1000 * 8 / 9 + 0.0001]})
+            self.answer({"rewards": [reward]})
 
-        def answer(self, body: object) -> None:
-            self.send_response(200)
+        def answer(self, body: object, status: int = 200) -> None:
+            self.send_response(status)
             self.end_headers()
             self.wfile.write(json.dumps(body).encode())
 
@@ -81,10 +84,18 @@ def test_another_certainty_source_fails(server: Server) -> None:
     assert "the certainty is from none, not vllm" in done.stderr
 
 
-def test_another_number_fails(slightly_off: str) -> None:
-    done = run(slightly_off)
+def test_a_number_that_is_a_ten_thousandth_too_large_fails() -> None:
+    with pretending(1.0 + 1000 * 8 / 9 + 0.0001) as url:
+        done = run(url)
     assert done.returncode == 1
     assert "not 889.888" in done.stderr
+
+
+def test_a_server_that_is_not_ready_yet_is_waited_for() -> None:
+    with pretending(1.0 + 1000 * 8 / 9, unready=2) as url:
+        assert run(url, WAIT_SECONDS="50").returncode == 0
+    with pretending(1.0 + 1000 * 8 / 9, unready=2) as url:
+        assert run(url).returncode == 1
 
 
 def test_nobody_there_fails() -> None:

@@ -1,10 +1,12 @@
 """Versions side by side: each a Deployment and a Service, one route to all of them."""
 
+import re
 from typing import Any
 
 import pytest
 
-from tests.deploy.chart import HelmError, Rendered, ci_file, container, environment, render, selects
+from reward_server.reward.spec import preset_names
+from tests.deploy.chart import CHART, HelmError, Object, Rendered, ci_file, container, environment, render, selects
 from tests.deploy.gateway import send
 
 pytestmark = pytest.mark.e2e
@@ -52,6 +54,14 @@ def test_a_service_leads_to_the_port_that_the_server_listens_on(two: Rendered) -
         server = container(two.one("Deployment", service["metadata"]["name"]), "server")
         assert port["targetPort"] == server["ports"][0]["name"]
         assert environment(server)["REWARD_PORT"] == str(server["ports"][0]["containerPort"])
+
+
+@pytest.mark.parametrize("version", ["1", "007", "1e5", "true"])
+def test_a_version_may_be_named_by_what_yaml_takes_for_something_else(version: str) -> None:
+    rendered = render(ci_file("names"))
+    sent = send(rendered.one("HTTPRoute"), "/score", {"X-Reward-Version": version})
+    assert sent.shares == {f"shop-r1-{version}": 1}
+    assert rendered.one("Pod", f"shop-r1-{version}-test")
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
@@ -146,35 +156,96 @@ def test_a_digest_takes_the_place_of_the_tag() -> None:
     assert images["shop-r1-v2"].startswith("ghcr.io/shop-r1/reward-server@sha256:")
 
 
+def test_a_version_s_own_tag_and_model_are_not_overruled_by_the_defaults_digest_and_revision() -> None:
+    digest = f"sha256:{'9f' * 32}"
+    sidecar = {"mode": "sidecar", "image": {"digest": digest}}
+    certainty = {"source": "vllm", "model": "large", "revision": "abc"}
+    own = {"image": {"tag": "0.2.0"}, "vllm": {"image": {"tag": "0.2.0"}}, "certainty": {"model": "small"}}
+    pinned = {"image": {"tag": "0.2.0", "digest": digest}, "certainty": {"model": "small", "revision": "def"}}
+    rendered = render(
+        values={
+            "image": {"digest": digest},
+            "vllm": sidecar,
+            "certainty": certainty,
+            "stable": "a",
+            "versions": {"a": {}, "b": own, "c": pinned},
+        }
+    )
+    a, b, c = (rendered.one("Deployment", f"shop-r1-{name}") for name in "abc")
+    assert [container(item, "server")["image"].endswith(digest) for item in (a, b, c)] == [True, False, True]
+    assert [container(item, "vllm")["image"].endswith(digest) for item in (a, b, c)] == [True, False, True]
+    revisions = [environment(container(item, "server")).get("REWARD_CERTAINTY_REVISION") for item in (a, b, c)]
+    assert revisions == ["abc", None, "def"]
+
+
 def test_helm_test_scores_with_every_version_with_its_own_image() -> None:
     rendered = render(ci_file("everything"))
-    pod = rendered.one("Pod")
-    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
-    for item in pod["spec"]["containers"]:
-        name = f"shop-r1-{item['name']}"
-        assert item["image"] == container(rendered.one("Deployment", name), "server")["image"]
+    for deployment in rendered.of("Deployment"):
+        name = deployment["metadata"]["name"]
+        pod = rendered.one("Pod", f"{name}-test")
+        assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+        (item,) = pod["spec"]["containers"]
+        assert item["image"] == container(deployment, "server")["image"]
         assert environment(item)["SERVER"] == f"http://{name}.rewards:8080"
-    assert len(pod["spec"]["containers"]) == len(rendered.of("Deployment"))
+
+
+def test_helm_finds_the_logs_of_every_test(two: Rendered) -> None:
+    # `helm test --logs` asks for a pod's logs once all are done, without a container's name.
+    assert two.names("Pod") == ["shop-r1-v1-test", "shop-r1-v2-test"]
+    for pod in two.of("Pod"):
+        assert pod["metadata"]["annotations"]["helm.sh/hook-delete-policy"] == "before-hook-creation"
+        assert len(pod["spec"]["containers"]) == 1
 
 
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
         ({"stable": "b", "versions": {"a": {}}}, 'stable: there is no version "b"; there are a'),
-        ({"stable": "a", "versions": {"a": {"weight": 5}}}, "the stable version gets what the others leave"),
+        (
+            {"stable": "a", "versions": {"a": {"weight": 5}}},
+            "versions.a.weight: the stable version gets what the others leave; remove its weight",
+        ),
         (
             {"stable": "a", "versions": {"a": {}, "b": {"weight": 60}, "c": {"weight": 60}}},
             "their weights are percentages, and add up to 120",
         ),
         ({"route": {"enabled": True}}, "name the Gateway"),
-        ({"stable": "v0", "versions": {f"v{i}": {} for i in range(8)}}, "enough for 7 versions"),
+        ({"stable": "v0", "versions": {f"v{i}": {} for i in range(8)}, "route": ROUTE}, "enough for 7 versions"),
+        ({"fullnameOverride": "re.wards"}, "begins with a letter and has no dots"),
+        ({"fullnameOverride": "1st"}, "begins with a letter and has no dots"),
+        ({"nameOverride": "re.wards"}, "begins with a letter and has no dots"),
         ({"vllm": {"mode": "sidecar"}}, "set certainty.source to vllm, not rollout"),
         ({"vllm": {"mode": "external"}}, "certainty.source rollout does not ask the external vLLM"),
         ({"certainty": {"source": "vllm"}}, "certainty.source vllm needs vllm.mode sidecar or external"),
         ({"certainty": {"source": "vllm"}, "vllm": {"mode": "external"}}, "vllm.external.url is missing"),
+        (
+            {"certainty": {"source": "vllm"}, "vllm": {"mode": "external", "external": {"url": "http://a:b@vllm"}}},
+            "vllm.external.url shows a password to all who can read it",
+        ),
+        (
+            {"certainty": {"source": "vllm"}, "vllm": {"mode": "external", "external": {"url": "http://vllm:65536"}}},
+            "ports end at 65535, and 65536 is none",
+        ),
         ({"certainty": {"source": "vllm"}, "vllm": {"mode": "sidecar"}}, "certainty.model is missing"),
         ({"autoscaling": {"mode": "keda"}}, "autoscaling.prometheusUrl is missing"),
+        (
+            {"autoscaling": {"mode": "keda", "prometheusUrl": "http://prometheus"}},
+            "keda counts by labels that serviceMonitor gives: set serviceMonitor.enabled",
+        ),
+        ({"spec": "shopr1"}, 'version main: there is no spec "shopr1"; there are binary, customer-r1, opera, shop-r1,'),
+        (
+            {
+                "stable": "a",
+                "versions": {"a": {}, "b": {"extraSpecs": ["gentl"]}},
+                "specs": {"gentle": 'name = "gentle"'},
+            },
+            'version b: there is no spec "gentl"',
+        ),
+        ({"autoscaling": {"mode": "hpa", "cpuUtilization": 0}}, "by hpa needs cpuUtilization or podsMetric"),
+        ({"autoscaling": {"mode": "hpa", "podsMetric": True, "inFlight": 0}}, "on requests in flight needs inFlight"),
         ({"autoscaling": {"minReplicas": 9}}, "autoscaling.maxReplicas is below minReplicas"),
+        ({"rollingUpdate": {"maxSurge": 0}}, "no pod could be replaced; set maxUnavailable to 1"),
+        ({"rollingUpdate": {"maxSurge": "0%", "maxUnavailable": "0%"}}, "no pod could be replaced"),
         ({"auth": {"open": True, "existingSecret": "keys"}}, "open serves anyone"),
         ({"auth": {"keys": ["x" * 16], "existingSecret": "keys"}}, "not both"),
         ({"specs": {"mine": 'name = "yours"\n'}}, 'its text has to say name = "mine"'),
@@ -186,7 +257,19 @@ def test_what_cannot_be_right_is_refused_with_a_sentence(values: dict[str, Any],
     assert sentence in str(refusal.value)
 
 
+def test_the_presets_are_those_of_the_server() -> None:
+    template = (CHART / "templates" / "_versions.tpl").read_text(encoding="utf-8")
+    listed = re.search(r'define "shop-r1\.presets" -}}\s*{{- list (.*?) \|', template, re.DOTALL)
+    assert listed
+    assert sorted(re.findall(r'"(.*?)"', listed[1])) == sorted(preset_names())
+
+
 def test_as_many_versions_as_a_route_has_rules_for() -> None:
-    seven = {f"v{i}": {} for i in range(7)}
+    seven: dict[str, Object] = {f"v{i}": {} for i in range(7)}
     rules = render(values={"stable": "v0", "versions": seven, "route": ROUTE}).one("HTTPRoute")["spec"]["rules"]
     assert len(rules) == 15
+
+
+def test_more_versions_where_no_route_has_to_have_rules_for_them() -> None:
+    eight: dict[str, Object] = {f"v{i}": {} for i in range(8)}
+    assert len(render(values={"stable": "v0", "versions": eight}).of("Service")) == 8

@@ -104,6 +104,13 @@ def test_grafana_reads_its_dashboard_and_asks_that_prometheus() -> None:
     assert re.fullmatch(r"http://(\w+):9090", source["url"])[1] in SERVICES  # type: ignore[index]
 
 
+def test_nobody_can_do_more_in_grafana_than_look() -> None:
+    settings = SERVICES["grafana"]["environment"]
+    assert settings["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    # Without a form, admin:admin would still do over HTTP.
+    assert settings["GF_AUTH_BASIC_ENABLED"] == "false"
+
+
 @pytest.mark.e2e
 def test_promtool_takes_prometheus_config_with_the_alerts_beside_it(tmp_path: Path) -> None:
     assert shutil.which("promtool"), "promtool is missing: Debian's package prometheus has it"

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -22,7 +23,21 @@ def ask(path: str, body: object = None) -> Any:
         return json.load(answer)
 
 
-ask("/readyz")
+def wait() -> None:
+    """Return once the server is ready. Raises OSError where it is not in time."""
+    deadline = time.monotonic() + float(os.environ.get("WAIT_SECONDS", "120"))
+    while True:
+        try:
+            ask("/readyz")
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+        else:
+            return
+
+
+wait()
 version = ask("/version")
 if version["certainty"]["source"] != os.environ["SOURCE"]:
     sys.exit(f"the certainty is from {version['certainty']['source']}, not {os.environ['SOURCE']}")

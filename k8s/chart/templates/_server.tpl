@@ -45,6 +45,9 @@ volumeMounts:
     mountPath: /etc/shop-r1/specs
     readOnly: true
   {{- end }}
+  {{- with $version.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end -}}
 
 {{- define "shop-r1.environment" -}}
@@ -77,7 +80,7 @@ volumeMounts:
   valueFrom:
     secretKeyRef:
       name: {{ include "shop-r1.keysSecret" $root }}
-      key: api-keys
+      key: {{ $root.Values.auth.secretKey }}
 {{- end }}
 {{- if and (eq $version.vllm.mode "external") $version.vllm.external.existingSecret }}
 - name: REWARD_VLLM_API_KEY

@@ -1,11 +1,17 @@
 {{- /* Every version as JSON: its name, and the chart's values with its own laid over them. A null removes one. */ -}}
 {{- define "shop-r1.versions" -}}
 {{- $defaults := pick .Values "image" "replicas" "spec" "extraSpecs" "certainty" "settings" "vllm" "autoscaling"
-  "resources" "extraEnv" "podAnnotations" "nodeSelector" "tolerations" "affinity" -}}
+  "resources" "extraEnv" "podAnnotations" "nodeSelector" "tolerations" "affinity" "runtimeClassName" "priorityClassName"
+  "extraVolumes" "extraVolumeMounts" -}}
 {{- $versions := dict -}}
 {{- range $name, $own := .Values.versions -}}
 {{- if kindIs "map" $own -}}
-{{- $_ := set $versions $name (mustMergeOverwrite (deepCopy $defaults) $own) -}}
+{{- $base := deepCopy $defaults -}}
+{{- /* A digest wins over a tag, and a revision is its model's: the defaults' must not stay beside a version's own. */ -}}
+{{- if dig "image" "tag" "" $own -}}{{- $_ := set $base.image "digest" "" -}}{{- end -}}
+{{- if dig "vllm" "image" "tag" "" $own -}}{{- $_ := set $base.vllm.image "digest" "" -}}{{- end -}}
+{{- if dig "certainty" "model" "" $own -}}{{- $_ := set $base.certainty "revision" "" -}}{{- end -}}
+{{- $_ := set $versions $name (mustMergeOverwrite $base $own) -}}
 {{- end -}}
 {{- end -}}
 {{- $versions | default (dict .Values.stable $defaults) | toJson -}}
@@ -36,6 +42,12 @@ app.kubernetes.io/part-of: shop-r1
 {{- end }}
 {{- end -}}
 
+{{- /* The specs that the server brings along, as JSON. */ -}}
+{{- define "shop-r1.presets" -}}
+{{- list "shop-r1" "shop-r1-binary" "shop-r1-kl-from-uniform" "shop-r1-kl-to-uniform-over-vocab" "shop-r1-no-dars"
+  "shop-r1-no-format" "shop-r1-no-rationale" "binary" "customer-r1" "opera" | toJson -}}
+{{- end -}}
+
 {{- /* The spec that `helm test` scores with: a preset that needs no certainty, so that the number can be known beforehand. */ -}}
 {{- define "shop-r1.testSpec" -}}
 shop-r1-no-rationale
@@ -44,7 +56,7 @@ shop-r1-no-rationale
 {{- /* Specs that a version loads besides its default, as JSON. None means every preset. */ -}}
 {{- define "shop-r1.extraSpecs" -}}
 {{- $names := (index . 1).extraSpecs -}}
-{{- if and $names (index . 0).Values.tests.enabled -}}
+{{- if $names -}}
 {{- $names = append $names (include "shop-r1.testSpec" .) | uniq -}}
 {{- end -}}
 {{- $names | toJson -}}

@@ -39,7 +39,15 @@ env:
   {{- end }}
 startupProbe:
   exec:
-    command: &health [python3, -c, "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health', timeout=8)"]
+    # Not by urllib, which would ask a proxy of the environment.
+    command: &health
+      - python3
+      - -c
+      - |
+        import http.client, sys
+        vllm = http.client.HTTPConnection("127.0.0.1", 8000, timeout=8)
+        vllm.request("GET", "/health")
+        sys.exit(vllm.getresponse().status != 200)
   periodSeconds: 10
   timeoutSeconds: 10
   failureThreshold: {{ divf $vllm.startupSeconds 10 | ceil }}
@@ -60,6 +68,9 @@ volumeMounts:
     mountPath: /dev/shm
   - name: model-cache
     mountPath: /cache
+  {{- with $vllm.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end -}}
 
 {{- define "shop-r1.vllmVolumes" -}}
