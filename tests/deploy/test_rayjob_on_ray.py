@@ -35,6 +35,7 @@ echo "$@" > "$STAND_IN/arguments"
 while [ "$1" != --ckpt.output_dir ]; do shift; done
 mkdir -p "$2"
 touch "$2/model.safetensors"
+echo "INFO 11-21 11:02:26 ppo_trainer.py:224] Sample: ['', 0.5]"
 echo "INFO 11-21 11:02:26 ppo_trainer.py:551] ✨ Global step 1: {'reward': 0.5}"
 """
 
