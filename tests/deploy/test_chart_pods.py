@@ -158,7 +158,7 @@ def test_large_numbers_arrive_as_they_are(everything: Rendered, monkeypatch: pyt
 def test_the_server_starts_with_its_specs(rendered: Rendered, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for deployment in rendered.of("Deployment"):
         volumes = deployment["spec"]["template"]["spec"]["volumes"]
-        for name in [volume["configMap"]["name"] for volume in volumes if "configMap" in volume]:
+        for name in [volume["configMap"]["name"] for volume in volumes if volume["name"] == "specs"]:
             for file, text in rendered.one("ConfigMap", name)["data"].items():
                 (tmp_path / file).write_text(text, encoding="utf-8")
         settings = settings_of(deployment, monkeypatch, tmp_path)
