@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from reward_server import __version__
-from reward_server.service.middleware import Measured
+from reward_server.service.middleware import Measured, Parting
 from reward_server.service.openapi import openapi
 from reward_server.service.problems import Problem
 from reward_server.service.routes import router
@@ -35,6 +35,7 @@ def create_app(state: ServerState) -> FastAPI:
     app.state.server = state
     app.include_router(router)
     app.add_middleware(Measured, metrics=state.metrics)
+    app.add_middleware(Parting, is_stopping=lambda: state.draining)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(ClientDisconnect, _gone)

@@ -1,5 +1,6 @@
-"""Counts and times every request, whatever becomes of it."""
+"""What happens to every request, whatever becomes of it: it is counted and timed, and a server that stops says so."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from time import perf_counter
 
@@ -37,3 +38,24 @@ class Measured:
             route = getattr(scope.get("route"), "path", "none")
             self.metrics.requests.labels(route, scope["method"], str(status)).inc()
             self.metrics.latency.labels(route).observe(perf_counter() - started)
+
+
+class Parting:
+    """ASGI middleware: once the server is stopping, an answer is the last on its connection.
+
+    Its client opens the next one elsewhere; on a connection left idle, a request could cross with the end of it.
+    """
+
+    def __init__(self, app: ASGIApp, is_stopping: Callable[[], bool]) -> None:
+        self.app = app
+        self.is_stopping = is_stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def part(message: Message) -> None:
+            if message["type"] == "http.response.start" and self.is_stopping():
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+            await send(message)
+
+        await self.app(scope, receive, part)

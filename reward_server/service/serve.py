@@ -13,6 +13,10 @@ from reward_server.service.app import create_app
 from reward_server.service.banner import print_banner
 from reward_server.service.state import ServerState
 
+_IDLE_SECONDS = 3_660
+"""For which a connection is kept. Clients must be the ones to close it, or a request may cross with that; gateways made
+of Envoy do so after an hour."""
+
 
 def serve(state: ServerState) -> int:
     """Serve until SIGTERM or SIGINT; the process's exit status: 0 after a clean shutdown, 1 if it could not listen."""
@@ -24,6 +28,7 @@ def serve(state: ServerState) -> int:
         log_level=settings.log_level,
         access_log=settings.log_level in ("info", "debug"),
         server_header=False,
+        timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=ceil(settings.shutdown_seconds),
     )
     server = _Server(config, state)

@@ -146,19 +146,44 @@ def test_an_idle_connection_does_not_keep_the_server_from_exiting() -> None:
 def test_a_draining_server_is_not_ready_but_scores_until_its_time_is_over() -> None:
     """A second signal ends the time, so that this test need not wait for it."""
     with running_server(*PLAIN, "--drain-seconds", "3600") as server, half_sent(server, BODY) as finish:
-        assert server.get("/readyz").status_code == 200
+        ready = server.get("/readyz")
+        assert (ready.status_code, ready.headers.get("connection")) == (200, None)
         server.process.terminate()
         eventually(lambda: server.get("/readyz").status_code == 503)
         sleep(0.5)  # time enough to stop listening, for a server that would
         assert_refused(server.get("/readyz"), 503, "draining", "")
         assert sample(server, "shop_r1_ready") == 0
-        assert server.get("/healthz").status_code == 200
+        healthy = server.get("/healthz")
+        assert (healthy.status_code, healthy.headers.get("connection")) == (200, "close")
         assert_still_scores(server)
         assert httpx.post(f"{server.url}/score", content=BODY).json()["rewards"] == [0.8]
         assert finish().status == 200
         assert server.process.poll() is None
         server.process.terminate()
         assert server.process.wait(timeout=60) == 0
+
+
+def test_while_it_drains_no_connection_is_left_idle_for_a_request_to_be_lost_on() -> None:
+    with running_server(*PLAIN, "--drain-seconds", "3600") as server:
+        address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        with socket.create_connection(address) as connection, connection.makefile("rwb") as stream:
+            server.process.terminate()
+            eventually(lambda: server.get("/readyz").status_code == 503)
+            stream.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            stream.flush()
+            assert stream.read().endswith(b'{"status":"ok"}'), "read to the connection's end"
+        server.process.terminate()
+
+
+@pytest.mark.e2e
+def test_a_connection_outlives_the_idle_seconds_of_whoever_keeps_it(server: Server) -> None:
+    """uvicorn would close it after 5; load balancers keep theirs for a minute and more."""
+    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    with socket.create_connection(address, timeout=6) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+        with pytest.raises(TimeoutError):
+            connection.recv(65_536)
 
 
 def test_the_time_to_drain_ends_by_itself() -> None:
