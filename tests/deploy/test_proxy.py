@@ -18,7 +18,7 @@ from tests.reward_server.service.support import eventually
 
 pytestmark = pytest.mark.e2e
 
-HOSTLESS = {"route": {"hostnames": []}}
+HOSTLESS: dict[str, Any] = {"route": {"hostnames": []}}
 PROBE = {"httpGet": {"path": "/readyz"}, "periodSeconds": 1, "timeoutSeconds": 30, "failureThreshold": 3}
 
 
