@@ -10,6 +10,7 @@ from time import monotonic, time
 from typing import Any
 
 import pytest
+import uvloop
 from prometheus_client.parser import text_string_to_metric_families
 
 from reward_server.http_sessions import Reply, Sessions
@@ -22,7 +23,7 @@ from tests.e2e.swap_runs import Requests, Run, by_header, by_our_client, by_stoc
 
 pytestmark = pytest.mark.e2e
 
-REQUESTS = int(__import__("os").environ.get("N", 50_000))
+REQUESTS = 50_000
 SECONDS = 60
 """Over which they are spread at least, for two pods take their 20 to drain, one after the other."""
 
@@ -141,7 +142,8 @@ def swap(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Swap:
 
         patch.setattr(Sessions, "ask", ask)
         began = monotonic()
-        asyncio.run(carry_out(seen, pods, probe, examples))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(carry_out(seen, pods, probe, examples))
         seen.seconds = monotonic() - began
     return seen
 
@@ -195,8 +197,9 @@ def test_a_stopped_server_serves_to_the_end_and_exits_with_0(swap: Swap) -> None
 
 
 def late(swap: Swap, pod: str) -> int:
-    """Requests that a pod answered after it was told to stop."""
-    return sum(each.pod == pod and each.at > swap.stopped[pod] for each in swap.proxy.requests)
+    """Rollouts that a pod scored after it was told to stop."""
+    told = swap.stopped[pod]
+    return sum((each.pod, each.status) == (pod, 200) and each.at > told for each in swap.proxy.requests)
 
 
 def test_it_can_be_told_in_numbers(swap: Swap, capsys: pytest.CaptureFixture[str]) -> None:
