@@ -157,24 +157,24 @@ def _output(process: subprocess.Popen[bytes], pipe: IO[bytes], kept: IO[bytes], 
                 # A process that it left behind may hold the pipe, and print for ever.
                 if not there or now - ended > _DRAIN_SECONDS:
                     break
+            if there:
+                data = os.read(pipe.fileno(), 65_536)
+                if not data:
+                    break
+                kept.write(data)
+                kept.flush()
+                *whole, rest = _LINE_ENDS.split(rest + data)
+                lines = [line.decode(errors="replace") for line in whole]
+                if not lines or not all(map(_NO_LIFE.match, lines)):
+                    heard = now
+                yield from lines
+                if len(rest) > _LONGEST_LINE:
+                    rest = b""  # no line of interest is so long
+            # After what there was to read: a launcher that was itself suspended has it waiting.
             if now - heard > stall_seconds:
                 raise TrainingError(
                     f"OpenRLHF printed nothing for {stall_seconds / 60:g} minutes and was stopped; "
                     "a rollout engine that died leaves it waiting for ever"
                 )
-            if not there:
-                continue
-            data = os.read(pipe.fileno(), 65_536)
-            if not data:
-                break
-            kept.write(data)
-            kept.flush()
-            *whole, rest = _LINE_ENDS.split(rest + data)
-            lines = [line.decode(errors="replace") for line in whole]
-            if not lines or not all(map(_NO_LIFE.match, lines)):
-                heard = now
-            yield from lines
-            if len(rest) > _LONGEST_LINE:
-                rest = b""  # no line of interest is so long
         if rest:
             yield rest.decode(errors="replace")
