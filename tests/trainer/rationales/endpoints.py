@@ -124,16 +124,19 @@ class _Handler(BaseHTTPRequestHandler):
             server.seen.append(Seen(monotonic(), body, self.headers["Authorization"]))
             server.in_flight += 1
             server.most_in_flight = max(server.most_in_flight, server.in_flight)
-        try:
-            self._behave(server.behaviour(body, number))
-        finally:
-            with server.lock:
-                server.in_flight -= 1
+        behaviour = server.behaviour(body, number)
+        if isinstance(behaviour, Reply):
+            server.over.wait(behaviour.delay)
+        elif isinstance(behaviour, Hang):
+            server.over.wait()
+        # Before the answer leaves: the client's next question may come before this thread goes on.
+        with server.lock:
+            server.in_flight -= 1
+        self._behave(behaviour)
 
     def _behave(self, behaviour: Behaviour) -> None:
         match behaviour:
             case Reply():
-                self.server.over.wait(behaviour.delay)
                 self.send_response(behaviour.status)
                 for name, value in behaviour.headers.items():
                     self.send_header(name, value)
@@ -141,7 +144,6 @@ class _Handler(BaseHTTPRequestHandler):
                 self.end_headers()
                 self.wfile.write(behaviour.body)
             case Hang():
-                self.server.over.wait()
                 self.close_connection = True
             case Reset():
                 # Linger for no time: the client gets a reset, not an end.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from math import inf
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -109,7 +110,11 @@ def test_sessions_come_out_in_the_order_they_went_in_however_long_each_takes(tmp
 
 
 def test_questions_in_flight_are_as_many_as_allowed_and_never_more(tmp_path: Path) -> None:
+    all_there = Barrier(8)
+
     def behaviour(body: dict[str, Any], number: int) -> Behaviour:
+        if number < all_there.parties:
+            all_there.wait(timeout=60)
         reply = completion(sentence(body))
         reply.delay = 0.02
         return reply
