@@ -5,7 +5,7 @@ from pathlib import Path
 
 from trainer.miniature.commands import Commands
 
-BASE_STEPS = ("--drill-steps", "300", "--base-steps", "250", "--answer-steps", "0")
+BASE_STEPS = ("--drill-steps", "260", "--base-steps", "210", "--answer-steps", "0", "--threads", "2")
 _LAYOUT = ("--context", "latest-step", "--prompt", "short")
 """What a model with a context of a few hundred tokens can read."""
 
@@ -15,8 +15,8 @@ class Road:
     """Where everything lies, and how far the road goes."""
 
     out: Path
-    sessions: int = 3_800
-    base_sessions: int = 3_000
+    sessions: int = 2_000
+    base_sessions: int = 2_000
     rows_measured: int = 500
     samples: int = 4
     """Completions per row for the mean reward, sampled as in training."""

@@ -39,7 +39,7 @@ def main(
     feed_forward: Annotated[int, typer.Option(help="Width of the feed-forward layers.")] = _USUAL.feed_forward,
     held_out_shop: Annotated[int, typer.Option(help="The seed of the one to be measured on.")] = _USUAL.held_out_shop,
     measured_steps: Annotated[int, typer.Option(min=1, help="How many of its steps.")] = _USUAL.measured_steps,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads; two are no faster than one.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write to a folder that is not empty.")] = False,
     json_file: JsonOption = None,
 ) -> None:

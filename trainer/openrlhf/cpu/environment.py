@@ -9,6 +9,8 @@ ON_CPU = "SHOP_R1_ON_CPU"
 """Environment variable: 1 in every process whose libraries are to be changed."""
 
 _SITE = Path(__file__).with_name("site")
+_MOST_THREADS = 4
+"""Of one process: a tiny model has no work for more."""
 
 
 def environment(present: Mapping[str, str]) -> dict[str, str]:
@@ -16,7 +18,8 @@ def environment(present: Mapping[str, str]) -> dict[str, str]:
     path = os.pathsep.join(filter(None, (str(_SITE), present.get("PYTHONPATH", ""))))
     usual = {
         "GLOO_SOCKET_IFNAME": "lo",
-        "OMP_NUM_THREADS": "1",
+        # Rollout and training take turns. Ray's own choice would be one thread per process.
+        "OMP_NUM_THREADS": str(min(os.cpu_count() or 1, _MOST_THREADS)),
         # Ray would start a worker per core before anybody asks for one.
         "RAY_prestart_worker_first_driver": "0",
         "RAY_DEDUP_LOGS": "0",
