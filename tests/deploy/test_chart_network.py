@@ -8,7 +8,7 @@ from tests.deploy.chart import NAMESPACE, Object, Rendered, ci_file, container, 
 
 pytestmark = pytest.mark.e2e
 
-DNS = {("UDP", 53), ("TCP", 53)}
+DNS = {("UDP", 53), ("TCP", 53), ("UDP", 5353), ("TCP", 5353)}
 
 
 def policy_of(rendered: Rendered, version: str) -> Object:
@@ -121,3 +121,9 @@ def test_an_external_vllm_can_be_narrowed_down() -> None:
     policy = policy_of(render(ci_file("external-vllm")), "main")
     (rule,) = [rule for rule in policy["spec"]["egress"] if rule["ports"][0]["port"] == 8001]
     assert rule["to"][0]["podSelector"] == {"matchLabels": {"app": "vllm"}}
+
+
+def test_further_rules_let_in_what_a_mesh_needs() -> None:
+    ztunnel = {"ports": [{"port": 15008}]}
+    rules = render(values={"networkPolicy": {"extraIngress": [ztunnel]}}).one("NetworkPolicy")["spec"]["ingress"]
+    assert rules[1:] == [ztunnel]

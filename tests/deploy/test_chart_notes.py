@@ -42,10 +42,10 @@ def test_every_address_is_that_of_a_service(copy: Path) -> None:
     assert told == [(item["metadata"]["name"], str(item["spec"]["ports"][0]["port"])) for item in services]
 
 
-def test_weights_are_spoken_of_where_a_route_has_them(copy: Path) -> None:
+def test_weights_are_spoken_of_where_there_are_any(copy: Path) -> None:
     values = yaml.safe_load(ci_file("canary").read_text(encoding="utf-8"))
     assert "v2 gets 5 %" in notes(copy, values)
-    assert " % " not in notes(copy, {**values, "route": {"enabled": False}})
+    assert " % " not in notes(copy, {**values, "versions": {"v1": {}, "v2": {}}})
 
 
 def test_the_key_is_looked_up_where_it_is(copy: Path) -> None:

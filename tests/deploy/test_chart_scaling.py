@@ -64,6 +64,8 @@ def test_keda_counts_the_requests_in_flight_of_the_version_s_service() -> None:
     assert f'service="{rendered.one("Service", "shop-r1-v2")["metadata"]["name"]}"' in query
     (metric,) = re.findall(r"shop_r1_\w+", query)
     assert metric in {family.name for family in Metrics().registry.collect()}
+    # No data is not no load.
+    assert trigger["metadata"]["ignoreNullValues"] == "false"
 
 
 @pytest.mark.parametrize("mode", ["hpa", "keda"])

@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
-from reward_server.reward.spec import preset_names
+from reward_server.reward.spec import load_preset, preset_names
 from tests.deploy.chart import CHART, HelmError, Object, Rendered, ci_file, container, environment, render, selects
 from tests.deploy.gateway import send
 
@@ -206,7 +207,7 @@ def test_helm_finds_the_logs_of_every_test(two: Rendered) -> None:
             "versions.a.weight: the stable version gets what the others leave; remove its weight",
         ),
         (
-            {"stable": "a", "versions": {"a": {}, "b": {"weight": 60}, "c": {"weight": 60}}},
+            {"stable": "a", "versions": {"a": {}, "b": {"weight": 60}, "c": {"weight": 60}}, "route": ROUTE},
             "their weights are percentages, and add up to 120",
         ),
         ({"route": {"enabled": True}}, "name the Gateway"),
@@ -249,6 +250,16 @@ def test_helm_finds_the_logs_of_every_test(two: Rendered) -> None:
         ({"auth": {"open": True, "existingSecret": "keys"}}, "open serves anyone"),
         ({"auth": {"keys": ["x" * 16], "existingSecret": "keys"}}, "not both"),
         ({"specs": {"mine": 'name = "yours"\n'}}, 'its text has to say name = "mine"'),
+        ({"certainty": {"source": "none"}}, 'spec "shop-r1" weighs the rationale\'s certainty'),
+        (
+            {"certainty": {"source": "none"}, "spec": "binary", "extraSpecs": ["shop-r1-no-dars"]},
+            'spec "shop-r1-no-dars" weighs the rationale\'s certainty',
+        ),
+        ({"stable": "a", "versions": {"a": {}, "b": {"weight": 5}}}, "route.enabled is false"),
+        ({"serviceMonitor": {"interval": "5s"}}, "scrapeTimeout (10s) is longer than interval (5s)"),
+        ({"extraEnv": [{"name": "A"}, {"name": "A"}]}, "extraEnv: A is there twice"),
+        ({"vllm": {"extraEnv": [{"name": "HF_HOME", "value": "/x"}]}}, "vllm.extraEnv: HF_HOME is there twice"),
+        ({"extraVolumes": [{"name": "a", "emptyDir": {}}] * 2}, 'two that are called "a"'),
     ],
 )
 def test_what_cannot_be_right_is_refused_with_a_sentence(values: dict[str, Any], sentence: str) -> None:
@@ -262,6 +273,25 @@ def test_the_presets_are_those_of_the_server() -> None:
     listed = re.search(r'define "shop-r1\.presets" -}}\s*{{- list (.*?) \|', template, re.DOTALL)
     assert listed
     assert sorted(re.findall(r'"(.*?)"', listed[1])) == sorted(preset_names())
+
+
+def test_the_presets_for_no_certainty_are_those_that_need_none() -> None:
+    template = (CHART / "templates" / "_versions.tpl").read_text(encoding="utf-8")
+    listed = re.search(r'define "shop-r1\.presetsWithoutCertainty" -}}\s*{{- list (.*?) \|', template)
+    assert listed
+    without = {name for name in preset_names() if not load_preset(name).needs_certainty}
+    assert set(re.findall(r'"(.*?)"', listed[1])) == without
+
+
+def test_a_version_s_vllm_is_that_of_its_own_tag() -> None:
+    sidecar = {"certainty": {"source": "vllm", "model": "small"}, "vllm": {"mode": "sidecar"}}
+    versions: dict[str, Object] = {"a": {"image": {"tag": "0.0.1"}}, "b": {}}
+    versions["c"] = {"image": {"tag": "0.0.1"}, "vllm": {"image": {"tag": "0.0.2"}}}
+    rendered = render(values={**sidecar, "stable": "a", "versions": versions})
+    deployments = [rendered.one("Deployment", f"shop-r1-{name}") for name in "abc"]
+    tags = [container(item, "vllm")["image"].partition(":")[2] for item in deployments]
+    app_version = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"]
+    assert tags == ["0.0.1", app_version, "0.0.2"]
 
 
 def test_as_many_versions_as_a_route_has_rules_for() -> None:

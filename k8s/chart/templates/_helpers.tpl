@@ -9,8 +9,8 @@
 {{- end -}}
 
 {{- define "shop-r1.selector" -}}
-app.kubernetes.io/name: {{ include "shop-r1.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "shop-r1.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "shop-r1.labels" -}}
@@ -21,6 +21,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- with .Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{- /* Takes (root, further labels), which win. */ -}}
+{{- define "shop-r1.labelsAnd" -}}
+{{- merge (deepCopy (index . 1)) (include "shop-r1.labels" (index . 0) | fromYaml) | toYaml -}}
 {{- end -}}
 
 {{- define "shop-r1.serviceAccount" -}}

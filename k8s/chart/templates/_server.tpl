@@ -3,7 +3,7 @@
 {{- $root := index . 0 -}}
 {{- $version := index . 2 -}}
 name: server
-image: {{ include "shop-r1.image" (list $version.image $root.Chart.AppVersion) }}
+image: {{ include "shop-r1.image" (list $version.image $root.Chart.AppVersion) | quote }}
 imagePullPolicy: {{ $version.image.pullPolicy }}
 command: [reward-server, serve]
 env:
@@ -69,7 +69,9 @@ volumeMounts:
 {{- $_ := set $settings "REWARD_DRAIN_SECONDS" (include "shop-r1.text" $root.Values.termination.drainSeconds) -}}
 {{- $_ := set $settings "REWARD_SHUTDOWN_SECONDS" (include "shop-r1.text" $root.Values.termination.shutdownSeconds) -}}
 {{- range $name, $value := $version.settings -}}
+{{- if not (kindIs "invalid" $value) -}}
 {{- $_ := set $settings (printf "REWARD_%s" (snakecase $name | upper)) (include "shop-r1.text" $value) -}}
+{{- end -}}
 {{- end -}}
 {{- range $name, $value := $settings }}
 - name: {{ $name }}
@@ -79,15 +81,15 @@ volumeMounts:
 - name: REWARD_API_KEYS
   valueFrom:
     secretKeyRef:
-      name: {{ include "shop-r1.keysSecret" $root }}
-      key: {{ $root.Values.auth.secretKey }}
+      name: {{ include "shop-r1.keysSecret" $root | quote }}
+      key: {{ $root.Values.auth.secretKey | quote }}
 {{- end }}
 {{- if and (eq $version.vllm.mode "external") $version.vllm.external.existingSecret }}
 - name: REWARD_VLLM_API_KEY
   valueFrom:
     secretKeyRef:
-      name: {{ $version.vllm.external.existingSecret }}
-      key: {{ $version.vllm.external.secretKey }}
+      name: {{ $version.vllm.external.existingSecret | quote }}
+      key: {{ $version.vllm.external.secretKey | quote }}
 {{- end }}
 {{- if eq $version.certainty.source "vllm-logprobs" }}
 - name: HF_HOME
@@ -104,7 +106,7 @@ volumeMounts:
 - name: HF_TOKEN
   valueFrom:
     secretKeyRef:
-      name: {{ . }}
-      key: {{ $.Values.huggingFace.secretKey }}
+      name: {{ . | quote }}
+      key: {{ $.Values.huggingFace.secretKey | quote }}
 {{- end }}
 {{- end -}}

@@ -17,21 +17,32 @@
 {{- $weights = add $weights . -}}
 {{- end -}}
 {{- include "shop-r1.validateVersion" (list $name $version) -}}
-{{- $ownCache := dig "vllm" "cache" dict (index $.Values.versions $name | default dict) -}}
+{{- $ownCache := dig "vllm" "cache" dict (get ($.Values.versions | default dict) $name | default dict) -}}
 {{- range list "storageClass" "accessModes" "size" -}}
 {{- if and (hasKey $ownCache .) $version.vllm.cache.create -}}
 {{- fail (printf "versions.%s.vllm.cache.%s: all versions share one claim, which vllm.cache describes" $name .) -}}
 {{- end -}}
 {{- end -}}
-{{- $known := concat (keys $.Values.specs) (include "shop-r1.presets" $ | fromJsonArray) -}}
+{{- $known := concat (keys ($.Values.specs | default dict)) (include "shop-r1.presets" $ | fromJsonArray) -}}
 {{- range prepend $version.extraSpecs $version.spec -}}
 {{- if not (has . $known) -}}
 {{- fail (printf "version %s: there is no spec %q; there are %s" $name . (sortAlpha $known | join ", ")) -}}
 {{- end -}}
 {{- end -}}
+{{- if eq $version.certainty.source "none" -}}
+{{- $without := concat (keys ($.Values.specs | default dict)) (include "shop-r1.presetsWithoutCertainty" $ | fromJsonArray) -}}
+{{- range prepend $version.extraSpecs $version.spec -}}
+{{- if not (has . $without) -}}
+{{- fail (printf "version %s: spec %q weighs the rationale's certainty, and certainty.source is none" $name .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if and (eq $version.autoscaling.mode "keda") (not $.Values.serviceMonitor.enabled) -}}
 {{- fail (printf "version %s: autoscaling by keda counts by labels that serviceMonitor gives: set serviceMonitor.enabled" $name) -}}
 {{- end -}}
+{{- end -}}
+{{- if and $weights (not .Values.route.enabled) -}}
+{{- fail "versions: a weight is a share of the route's requests, and route.enabled is false" -}}
 {{- end -}}
 {{- if gt (int $weights) 100 -}}
 {{- fail (printf "versions: their weights are percentages, and add up to %d" (int $weights)) -}}
@@ -39,6 +50,11 @@
 {{- range $name, $text := .Values.specs -}}
 {{- if not (regexMatch (printf "(?m)^name\\s*=\\s*[\"']%s[\"']\\s*(#.*)?$" (replace "." "[.]" $name)) $text) -}}
 {{- fail (printf "specs.%s: its text has to say name = %q, which is what ?spec= asks for" $name $name) -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.serviceMonitor -}}
+{{- if gt (trimSuffix "s" .scrapeTimeout | int) (trimSuffix "s" .interval | int) -}}
+{{- fail (printf "serviceMonitor: scrapeTimeout (%s) is longer than interval (%s), which Prometheus refuses" .scrapeTimeout .interval) -}}
 {{- end -}}
 {{- end -}}
 {{- $none := "^0+%?$" -}}
@@ -101,8 +117,23 @@
 {{- if and $counts (not $version.autoscaling.inFlight) -}}
 {{- fail (printf "version %s: autoscaling on requests in flight needs inFlight" $name) -}}
 {{- end -}}
+{{- range $owner, $variables := dict "extraEnv" (list $version.extraEnv (list "HF_HOME" "HF_TOKEN")) "vllm.extraEnv" (list
+  $version.vllm.extraEnv (list "USER" "HOME" "HF_HOME" "HF_TOKEN" "VLLM_CACHE_ROOT" "TORCHINDUCTOR_CACHE_DIR" "TRITON_CACHE_DIR")) -}}
+{{- $taken := index $variables 1 -}}
+{{- range index $variables 0 -}}
+{{- if has .name $taken -}}
+{{- fail (printf "version %s: %s: %s is there twice, or is the chart's own" $name $owner .name) -}}
+{{- end -}}
+{{- $taken = append $taken .name -}}
+{{- end -}}
+{{- end -}}
 {{- $volumes := list -}}
-{{- range $version.extraVolumes -}}{{- $volumes = append $volumes .name -}}{{- end -}}
+{{- range $version.extraVolumes -}}
+{{- if has .name $volumes -}}
+{{- fail (printf "version %s: extraVolumes has two that are called %q" $name .name) -}}
+{{- end -}}
+{{- $volumes = append $volumes .name -}}
+{{- end -}}
 {{- range concat $version.extraVolumeMounts $version.vllm.extraVolumeMounts -}}
 {{- if not (has .name $volumes) -}}
 {{- fail (printf "version %s: there is no volume %q to mount; extraVolumes has %s" $name .name (join ", " $volumes | default "none")) -}}

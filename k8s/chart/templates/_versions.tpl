@@ -3,6 +3,7 @@
 {{- $defaults := pick .Values "image" "replicas" "spec" "extraSpecs" "certainty" "settings" "vllm" "autoscaling"
   "resources" "extraEnv" "podAnnotations" "nodeSelector" "tolerations" "affinity" "runtimeClassName" "priorityClassName"
   "extraVolumes" "extraVolumeMounts" -}}
+{{- $_ := set $defaults "extraSpecs" ($defaults.extraSpecs | default list) -}}
 {{- $versions := dict -}}
 {{- range $name, $own := .Values.versions -}}
 {{- if kindIs "map" $own -}}
@@ -11,10 +12,25 @@
 {{- if dig "image" "tag" "" $own -}}{{- $_ := set $base.image "digest" "" -}}{{- end -}}
 {{- if dig "vllm" "image" "tag" "" $own -}}{{- $_ := set $base.vllm.image "digest" "" -}}{{- end -}}
 {{- if dig "certainty" "model" "" $own -}}{{- $_ := set $base.certainty "revision" "" -}}{{- end -}}
-{{- $_ := set $versions $name (mustMergeOverwrite $base $own) -}}
+{{- $merged := mustMergeOverwrite $base (deepCopy $own) -}}
+{{- include "shop-r1.dropNulls" (list $merged $own) -}}
+{{- $_ := set $merged "extraSpecs" ($merged.extraSpecs | default list) -}}
+{{- $_ := set $versions $name $merged -}}
 {{- end -}}
 {{- end -}}
 {{- $versions | default (dict .Values.stable $defaults) | toJson -}}
+{{- end -}}
+
+{{- /* Takes out of the first dict what is null in the second. */ -}}
+{{- define "shop-r1.dropNulls" -}}
+{{- $merged := index . 0 -}}
+{{- range $key, $own := index . 1 -}}
+{{- if kindIs "invalid" $own -}}
+{{- $_ := unset $merged $key -}}
+{{- else if kindIs "map" $own -}}
+{{- include "shop-r1.dropNulls" (list (get $merged $key) $own) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "shop-r1.versionName" -}}
@@ -48,6 +64,11 @@ app.kubernetes.io/part-of: shop-r1
   "shop-r1-no-format" "shop-r1-no-rationale" "binary" "customer-r1" "opera" | toJson -}}
 {{- end -}}
 
+{{- /* Those of them that need no certainty, as JSON. */ -}}
+{{- define "shop-r1.presetsWithoutCertainty" -}}
+{{- list "shop-r1-no-rationale" "binary" "customer-r1" | toJson -}}
+{{- end -}}
+
 {{- /* The spec that `helm test` scores with: a preset that needs no certainty, so that the number can be known beforehand. */ -}}
 {{- define "shop-r1.testSpec" -}}
 shop-r1-no-rationale
@@ -65,7 +86,7 @@ shop-r1-no-rationale
 {{- /* A spec as the server is told: a file of ours, or a preset. */ -}}
 {{- define "shop-r1.specArgument" -}}
 {{- $name := index . 1 -}}
-{{- hasKey (index . 0).Values.specs $name | ternary (printf "/etc/shop-r1/specs/%s.toml" $name) $name -}}
+{{- hasKey ((index . 0).Values.specs | default dict) $name | ternary (printf "/etc/shop-r1/specs/%s.toml" $name) $name -}}
 {{- end -}}
 
 {{- /* The files among a version's specs, as the data of its ConfigMap. Empty where all are presets. */ -}}
@@ -73,7 +94,7 @@ shop-r1-no-rationale
 {{- $root := index . 0 -}}
 {{- $files := dict -}}
 {{- range prepend (include "shop-r1.extraSpecs" . | fromJsonArray) (index . 1).spec -}}
-{{- if hasKey $root.Values.specs . -}}
+{{- if hasKey ($root.Values.specs | default dict) . -}}
 {{- $_ := set $files (printf "%s.toml" .) (get $root.Values.specs .) -}}
 {{- end -}}
 {{- end -}}

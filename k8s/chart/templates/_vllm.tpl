@@ -5,7 +5,8 @@ Probes run inside, for it listens on loopback only. Takes (root, version). */ -}
 {{- $version := index . 1 -}}
 {{- $vllm := $version.vllm -}}
 name: vllm
-image: {{ include "shop-r1.image" (list $vllm.image $root.Chart.AppVersion) }}
+{{- /* The server's tag before the chart's: a new chart must not replace the vLLM of a version that is pinned. */}}
+image: {{ include "shop-r1.image" (list $vllm.image ($version.image.tag | default $root.Chart.AppVersion)) | quote }}
 imagePullPolicy: {{ $vllm.image.pullPolicy }}
 restartPolicy: Always
 command: [python3, -m, reward_server.vllm_plugin, {{ $version.certainty.model | quote }}]
@@ -85,7 +86,7 @@ volumeMounts:
 - name: model-cache
   {{- if or $vllm.cache.existingClaim $vllm.cache.create }}
   persistentVolumeClaim:
-    claimName: {{ $vllm.cache.existingClaim | default (printf "%s-model-cache" (include "shop-r1.fullname" $root)) }}
+    claimName: {{ $vllm.cache.existingClaim | default (printf "%s-model-cache" (include "shop-r1.fullname" $root)) | quote }}
   {{- else }}
   emptyDir:
     sizeLimit: {{ $vllm.cache.size }}
