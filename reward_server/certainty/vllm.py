@@ -73,6 +73,7 @@ class _About(_Weights):
 
     protocol: Literal[1]
     path: str
+    requested_revision: str | None = None
     max_model_len: Annotated[int, Field(ge=1)]
     tokenizer: str
 
@@ -164,7 +165,7 @@ class VllmSource(ConnectedSource):
         serves = f"{self._connection.name} serves {about.model!r} (from {about.path!r}) at revision {about.revision!r}"
         if model not in (None, about.model, about.path):
             raise SourceMismatch(f"{serves}, and REWARD_CERTAINTY_MODEL wants {model!r}")
-        if revision not in (None, about.revision):
+        if revision not in (None, about.revision, about.requested_revision):
             raise SourceMismatch(f"{serves}, and REWARD_CERTAINTY_REVISION wants {revision!r}")
         self._about, self._model = about, about.as_model()
         return about

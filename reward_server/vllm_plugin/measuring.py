@@ -22,7 +22,7 @@ from reward_server.vllm_plugin.gate import Gate
 from reward_server.vllm_plugin.pooler import POSITION
 from reward_server.vllm_plugin.spans import pooling_params
 from reward_server.vllm_plugin.tokenizer import TokenizerFile, tokenizer_file
-from reward_server.vllm_plugin.weights import FolderError, Tensors, Weights, check_folder, digest, now, tensors
+from reward_server.vllm_plugin.weights import FolderError, Tensors, Weights, check_folder, commit, digest, now, tensors
 
 _LOGPROB, _ENTROPY, _FROM_UNIFORM = 1, 2, 3
 _DIGITS = 7
@@ -76,9 +76,12 @@ class Measuring:
                 "`python -m reward_server.vllm_plugin MODEL`, or take shop-r1 out of VLLM_PLUGINS"
             )
         folder = Path(config.model)
-        revision = await asyncio.to_thread(digest, folder) if folder.is_dir() else config.revision
+        if folder.is_dir():
+            weights = Weights(await asyncio.to_thread(digest, folder), now())
+        else:
+            weights = Weights(commit(config.revision), now(), config.revision and str(config.revision))
         needed = await asyncio.to_thread(_started_with, config.model, config.revision)
-        return cls(engine, Weights(revision, now()), needed, tokenizer_file(engine))
+        return cls(engine, weights, needed, tokenizer_file(engine))
 
     def about(self) -> messages.About:
         """What is served. Raises Unavailable after a reload that failed."""
@@ -90,6 +93,7 @@ class Measuring:
             model=self.name,
             path=self.path,
             revision=self.weights.revision,
+            requested_revision=self.weights.requested,
             loaded_at=self.weights.loaded_at,
             vocab_size=self.vocab_size,
             max_model_len=self.longest,

@@ -85,6 +85,9 @@ class About(_Message):
     path: str
     """Where vLLM has its configuration and first weights from."""
     revision: str | None
+    """A commit, a digest of the files, or the name given to a reload; null where the Hub told no commit."""
+    requested_revision: str | None
+    """The branch, tag or commit that vLLM was started with; null for a folder, and after a reload."""
     loaded_at: str
     vocab_size: int
     max_model_len: int

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 from reward_server.vllm_plugin.architectures import CAUSAL, scoring_name
 
+_COMMIT = re.compile("[0-9a-f]{40}")
 _CHUNK = 2**22
 _LENGTH_BYTES = 8
 _TIED = "lm_head.weight"
@@ -61,6 +63,8 @@ class Weights(NamedTuple):
     """A commit, a digest of the files, or the name that a reload gave it; None where none of these is known."""
     loaded_at: str
     """RFC 3339, UTC."""
+    requested: str | None = None
+    """The branch, tag or commit of the Hub that was asked for."""
 
 
 class FolderError(ValueError):
@@ -70,6 +74,15 @@ class FolderError(ValueError):
 def now() -> str:
     """The time, RFC 3339, UTC, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def commit(revision: str | None) -> str | None:
+    """The commit of a revision as vLLM has it, which is huggingface_hub's `ResolvedRevision` where the Hub told one.
+
+    None where nobody knows it: a branch may be other weights tomorrow.
+    """
+    resolved: str | None = getattr(revision, "resolved", revision)
+    return resolved if resolved and _COMMIT.fullmatch(resolved) else None
 
 
 def digest(folder: Path) -> str | None:

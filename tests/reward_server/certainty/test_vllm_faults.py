@@ -223,6 +223,15 @@ def test_the_model_is_known_by_its_served_name_and_by_its_path(vllm: FaultyVllm,
     assert len(measure(vllm, request(), model=model, revision="step-1")) == 1
 
 
+@pytest.mark.parametrize("revision", ["main", "step-1"])
+def test_a_revision_is_known_by_its_commit_and_by_the_branch_that_was_asked_for(
+    vllm: FaultyVllm, revision: str
+) -> None:
+    vllm.always(ABOUT, answering(requested_revision="main"))
+    (result,) = measure(vllm, request(), revision=revision)
+    assert result.revision == "step-1"
+
+
 def test_a_model_that_turns_into_another_is_a_mismatch_from_then_on(vllm: FaultyVllm) -> None:
     async def change(source: VllmSource) -> None:
         await source.measure([request()], "kl_to_uniform")

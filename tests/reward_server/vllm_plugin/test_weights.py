@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from huggingface_hub import HfApi
 from safetensors.torch import save
 from transformers import Qwen2Config
 
-from reward_server.vllm_plugin.weights import FolderError, check_folder, digest, now, tensors
+from reward_server.vllm_plugin.weights import FolderError, check_folder, commit, digest, now, tensors
 
 CONFIG: dict[str, Any] = {
     "model_type": "qwen2",
@@ -127,3 +128,17 @@ def test_a_head_that_is_tied_to_the_embeddings_need_not_be_written_twice(tmp_pat
 def test_a_file_that_is_still_being_written_is_refused_before_anything_is_touched(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(FolderError, match=r"model\.safetensors is no"):
         check_folder(checkpoint(tmp_path, data=data), SERVED, SHAPES)
+
+
+def test_a_branch_as_the_hub_resolves_it_is_the_commit_that_it_was(tmp_path: Path) -> None:
+    refs = tmp_path / "models--tiny--qwen2" / "refs"
+    refs.mkdir(parents=True)
+    (refs / "stable").write_text("0123456789" * 4)
+    branch = HfApi().resolve_revision("tiny/qwen2", revision="stable", cache_dir=tmp_path, local_files_only=True)
+    assert str(branch) == "stable"
+    assert commit(branch) == "0123456789" * 4
+
+
+def test_a_commit_is_itself_and_what_nobody_resolved_is_not_known() -> None:
+    assert commit("abcdef0123" * 4) == "abcdef0123" * 4
+    assert commit("main") is commit("abcdef0") is commit(None) is None
