@@ -75,6 +75,10 @@ def head(stand_in: Path) -> Iterator[str]:
         )
         try:
             wait_until(lambda: answers(f"{url}/api/version"))
+            # Jobs are the agent's to start, and it comes later than the dashboard.
+            wait_until(
+                lambda: answers(f"http://127.0.0.1:{flags['dashboard-agent-listen-port']}/api/local_raylet_healthz")
+            )
             yield url
         finally:
             os.killpg(process.pid, signal.SIGTERM)
