@@ -47,7 +47,7 @@ bench: .venv/.dev .venv-train/.installed  ## Time scoring core, start, simplifie
 train-smoke: .venv-train/.installed  ## Train a tiny model on two CPU cores: SFT, GRPO, report (20 minutes; OVERWRITE=1: anew).
 	@$(TRAIN)/python -m trainer.miniature road out/road $(if $(OVERWRITE),--overwrite)
 
-train-study: .venv-train/.installed  ## After it: three rewards, two kinds of advantage, from its SFT model (40 minutes).
+train-study: .venv-train/.installed  ## After it: three rewards, two kinds of advantage, from its SFT model (45 minutes).
 	@$(TRAIN)/python -m trainer.miniature study out/road $(if $(OVERWRITE),--overwrite)
 
 lock: .venv/.dev  ## Pin anew what the images are built from.
