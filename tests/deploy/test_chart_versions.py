@@ -268,6 +268,34 @@ def test_what_cannot_be_right_is_refused_with_a_sentence(values: dict[str, Any],
     assert sentence in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "owner", "values"),
+    [
+        ("vllm", "vllm", {"certainty": {"source": "vllm", "model": "small"}, "vllm": {"mode": "sidecar"}}),
+        (
+            "server",
+            None,
+            {
+                "certainty": {"source": "vllm-logprobs", "model": "small"},
+                "vllm": {"mode": "external", "external": {"url": "http://vllm"}},
+            },
+        ),
+    ],
+)
+def test_what_the_chart_gives_a_container_cannot_be_given_again(
+    name: str, owner: str | None, values: dict[str, Any]
+) -> None:
+    values = {**values, "huggingFace": {"existingSecret": "hugging-face"}}
+    given = environment(container(render(values=values).one("Deployment"), name))
+    own = [variable for variable in given if not variable.startswith("REWARD_")]
+    assert own
+    for variable in own:
+        extra: Object = {"extraEnv": [{"name": variable, "value": "x"}]}
+        again = {**values, owner: {**values[owner], **extra}} if owner else {**values, **extra}
+        with pytest.raises(HelmError, match=f"{variable} is there twice, or is the chart's own"):
+            render(values=again)
+
+
 def test_the_presets_are_those_of_the_server() -> None:
     template = (CHART / "templates" / "_versions.tpl").read_text(encoding="utf-8")
     listed = re.search(r'define "shop-r1\.presets" -}}\s*{{- list (.*?) \|', template, re.DOTALL)

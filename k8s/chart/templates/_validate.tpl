@@ -1,6 +1,7 @@
 {{- /* What the schema cannot say: fails with one sentence. */ -}}
 {{- define "shop-r1.validate" -}}
 {{- $versions := include "shop-r1.versions" . | fromJson -}}
+{{- $specs := .Values.specs | default dict -}}
 {{- $full := include "shop-r1.fullname" . -}}
 {{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $full) -}}
 {{- fail (printf "fullnameOverride: Services are named after %q: set one that begins with a letter and has no dots" $full) -}}
@@ -23,14 +24,14 @@
 {{- fail (printf "versions.%s.vllm.cache.%s: all versions share one claim, which vllm.cache describes" $name .) -}}
 {{- end -}}
 {{- end -}}
-{{- $known := concat (keys ($.Values.specs | default dict)) (include "shop-r1.presets" $ | fromJsonArray) -}}
+{{- $known := concat (keys $specs) (include "shop-r1.presets" $ | fromJsonArray) -}}
 {{- range prepend $version.extraSpecs $version.spec -}}
 {{- if not (has . $known) -}}
 {{- fail (printf "version %s: there is no spec %q; there are %s" $name . (sortAlpha $known | join ", ")) -}}
 {{- end -}}
 {{- end -}}
 {{- if eq $version.certainty.source "none" -}}
-{{- $without := concat (keys ($.Values.specs | default dict)) (include "shop-r1.presetsWithoutCertainty" $ | fromJsonArray) -}}
+{{- $without := concat (keys $specs) (include "shop-r1.presetsWithoutCertainty" $ | fromJsonArray) -}}
 {{- range prepend $version.extraSpecs $version.spec -}}
 {{- if not (has . $without) -}}
 {{- fail (printf "version %s: spec %q weighs the rationale's certainty, and certainty.source is none" $name .) -}}
@@ -47,7 +48,7 @@
 {{- if gt (int $weights) 100 -}}
 {{- fail (printf "versions: their weights are percentages, and add up to %d" (int $weights)) -}}
 {{- end -}}
-{{- range $name, $text := .Values.specs -}}
+{{- range $name, $text := $specs -}}
 {{- if not (regexMatch (printf "(?m)^name\\s*=\\s*[\"']%s[\"']\\s*(#.*)?$" (replace "." "[.]" $name)) $text) -}}
 {{- fail (printf "specs.%s: its text has to say name = %q, which is what ?spec= asks for" $name $name) -}}
 {{- end -}}
