@@ -1,5 +1,6 @@
 """A server process from its banner to its exit status."""
 
+import http.client
 import json
 import shutil
 import signal
@@ -178,12 +179,16 @@ def test_while_it_drains_no_connection_is_left_idle_for_a_request_to_be_lost_on(
 @pytest.mark.e2e
 def test_a_connection_outlives_the_idle_seconds_of_whoever_keeps_it(server: Server) -> None:
     """uvicorn would close it after 5; load balancers keep theirs for a minute and more."""
-    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
-    with socket.create_connection(address, timeout=6) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
-        with pytest.raises(TimeoutError):
-            connection.recv(65_536)
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
+    connection.connect()
+    own_port = connection.sock.getsockname()[1]
+    for pause in (6, 0):
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().read() == b'{"status":"ok"}'
+        assert connection.sock.getsockname()[1] == own_port, (
+            "http.client opens another where the server closed the first"
+        )
+        sleep(pause)
 
 
 def test_the_time_to_drain_ends_by_itself() -> None:
