@@ -65,7 +65,10 @@ class Settings(BaseSettings):
     )
     certainty_concurrency: int = Field(16, ge=1, description="Most prompts whose rationales are measured at once.")
     patience: float = Field(
-        120.0, gt=0, allow_inf_nan=False, description="Seconds to wait for a certainty source that does not answer."
+        120.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds a request may wait for its turn and for a certainty source that does not answer.",
     )
     rollout_certainty: bool = Field(
         False, description="Use the top-k logprobs of batches that bring them, whatever the source is for the others."
@@ -81,6 +84,14 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(256 * 2**20, ge=1, description="Largest request body, in bytes.")
     max_rollouts: int = Field(16_384, ge=1, description="Most rollouts in one request.")
     max_field_chars: int = Field(64 * 2**20, ge=1, description="Most characters in one completion or prompt.")
+    max_depth: int = Field(64, ge=8, le=1_024, description="Most levels of nesting in a request.")
+    max_inflight_bytes: int = Field(
+        512 * 2**20, ge=1, description="Bytes of request bodies held at once; requests beyond wait their turn."
+    )
+    request_seconds: float = Field(
+        60.0, gt=0, allow_inf_nan=False, description="Seconds in which a request has to arrive, once it is its turn."
+    )
+    workers: int = Field(1, ge=1, le=256, description="Processes that serve; one is enough for most trainers.")
     drain_seconds: float = Field(
         0.0,
         ge=0,
@@ -112,6 +123,17 @@ class Settings(BaseSettings):
     def takes_rollouts(self) -> bool:
         """Whether a batch may bring its own top-k log-probabilities."""
         return self.certainty == "rollout" or (self.rollout_certainty and self.certainty != "none")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.max_inflight_bytes < self.max_body_bytes:
+            raise ValueError(
+                f"max_inflight_bytes {self.max_inflight_bytes:,} is less than max_body_bytes {self.max_body_bytes:,}: "
+                "the largest body would never get its turn"
+            )
+        if self.workers > 1 and self.certainty == "local":
+            raise ValueError("workers: each would load the model of certainty local; serve it by vLLM, or use 1")
+        return self
 
     @model_validator(mode="after")
     def _not_open_by_accident(self) -> Self:

@@ -12,12 +12,14 @@ from reward_server.settings import Settings
 @with_settings
 def serve(settings: Settings) -> None:
     """Serve `POST /score` over HTTP. Every flag is also an environment variable; the flag wins."""
-    # Imported here, so that the other commands start without the HTTP stack.
-    from reward_server.service.serve import serve as run
-    from reward_server.service.state import create_state
+    # Imported here, so that the other commands start without the HTTP stack, and that after the metrics are shared.
+    from reward_server.service.shared_metrics import shared_metrics
 
     try:
-        state = create_state(settings)
+        with shared_metrics():
+            from reward_server.service.serve import serve as run
+
+            status = run(settings)
     except (SpecError, ConfigurationError, SourceError) as error:
         raise typer.BadParameter(str(error)) from None
-    raise typer.Exit(run(state))
+    raise typer.Exit(status)

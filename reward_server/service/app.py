@@ -23,8 +23,8 @@ Scores rollouts of LLMs that simulate online shoppers with the reward of Shop-R1
 """
 
 
-def create_app(state: ServerState) -> FastAPI:
-    """The service around one server state."""
+def create_app(state: ServerState, *, is_inner: bool = False) -> FastAPI:
+    """The service around one server state; `is_inner` where its requests come from a server that counts them."""
     app = FastAPI(
         title="Shop-R1 reward server",
         version=__version__,
@@ -34,7 +34,8 @@ def create_app(state: ServerState) -> FastAPI:
     )
     app.state.server = state
     app.include_router(router)
-    app.add_middleware(Measured, metrics=state.metrics)
+    if not is_inner:
+        app.add_middleware(Measured, metrics=state.metrics)
     app.add_middleware(Parting, is_stopping=lambda: state.draining)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_exception)
@@ -46,19 +47,19 @@ def create_app(state: ServerState) -> FastAPI:
 
 @asynccontextmanager
 async def _watching(app: FastAPI) -> AsyncIterator[None]:
-    """Keep an eye on the certainty source for as long as the service runs."""
-    source = app.state.server.certainty
-    if source is None:
-        yield
-        return
-    watching = asyncio.create_task(source.watch())
+    """Keep an eye on the certainty source for as long as the service runs; close what it has opened."""
+    state: ServerState = app.state.server
+    watching = None if state.certainty is None else asyncio.create_task(state.certainty.watch())
     try:
         yield
     finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
-        await source.close()
+        if state.large is not None:
+            await state.large.close()
+        if state.certainty is not None and watching is not None:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+            await state.certainty.close()
 
 
 async def _problem(request: Request, error: Exception) -> Response:

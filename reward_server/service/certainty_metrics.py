@@ -17,11 +17,13 @@ class CertaintyMetrics:
     """Series of one certainty source in a server's registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._described: tuple[str, str, str] | None = None
         self.up = Gauge(
             "shop_r1_certainty_up",
             "1 while the latest check of the certainty source succeeded.",
             ["source"],
             registry=registry,
+            multiprocess_mode="livemin",
         )
         self.seconds = Histogram(
             "shop_r1_certainty_seconds",
@@ -71,15 +73,17 @@ class CertaintyMetrics:
         )
         self._model = Gauge(
             "shop_r1_certainty_model_info",
-            "The model that certainties are measured with.",
+            "1 for the model that certainties are measured with, 0 for those before it.",
             ["source", "model", "revision"],
             registry=registry,
+            multiprocess_mode="livemax",
         )
         self._loaded = Gauge(
             "shop_r1_certainty_model_loaded_timestamp_seconds",
             "When the source began to use that model's weights, in Unix time.",
             ["source"],
             registry=registry,
+            multiprocess_mode="livemostrecent",
         )
 
     def begin(self, source: str) -> None:
@@ -104,9 +108,11 @@ class CertaintyMetrics:
         self._cached.labels(source).inc(now.cached - before.cached)
 
     def describe(self, source: str, model: Model) -> None:
-        """Publish the model; the one before it is published no more."""
-        self._model.clear()
-        self._model.labels(source, model.name, model.revision or "").set(1)
-        self._loaded.clear()
+        """Publish the model."""
+        labels = source, model.name, model.revision or ""
+        if self._described is not None:
+            self._model.labels(*self._described).set(0)
+        self._described = labels
+        self._model.labels(*labels).set(1)
         if model.loaded_at is not None:
             self._loaded.labels(source).set(datetime.fromisoformat(model.loaded_at).timestamp())

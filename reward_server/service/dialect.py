@@ -23,8 +23,12 @@ class Dialect(Protocol):
     def request_type(self) -> type[BaseModel]:
         """The message's type."""
 
-    def check_size(self, message: Mapping[str, Any], settings: Settings, /) -> None:
-        """Raise a 422 Problem for too many rollouts, before each of them is looked at."""
+    @property
+    def flat(self) -> frozenset[str]:
+        """Fields that hold most of a message, whose type bounds how deeply they are nested."""
+
+    def count(self, message: Mapping[str, Any], settings: Settings, /) -> int:
+        """How many rollouts there are, before each is looked at. Raises a 422 Problem for too many."""
 
     def to_rollouts(self, request: Any, settings: Settings, /) -> list[wire.Rollout]:
         """The rollouts of a `request_type`. Raises a 422 Problem for what is over a limit or does not fit together."""

@@ -1,5 +1,7 @@
-"""What a request may weigh. Every limit names itself in the answer."""
+"""What a request may weigh, and how long it may take to arrive. Every limit names itself in the answer."""
 
+import asyncio
+from collections.abc import AsyncIterator, Collection
 from http import HTTPStatus
 
 from fastapi import Request
@@ -11,25 +13,46 @@ _LONGEST_LENGTH = 18
 """Digits of a Content-Length beyond which no limit can allow it."""
 
 
-async def read_body(request: Request, most: int) -> bytes:
-    """The request's body; a 413 Problem as soon as it is known to exceed `most` bytes."""
-    declared = request.headers.get("content-length", "").lstrip("0")
-    if declared.isdecimal() and (len(declared) > _LONGEST_LENGTH or int(declared) > most):
-        raise _too_large(f"{declared[:_LONGEST_LENGTH]} bytes declared", most)
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > most:
-            raise _too_large("more bytes arriving", most)
-        chunks.append(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+def declared_size(request: Request, settings: Settings) -> int:
+    """Bytes that a request's body may have: its Content-Length, else the most allowed; a 413 Problem above that."""
+    most, declared = settings.max_body_bytes, request.headers.get("content-length")
+    if declared is None:
+        return most
+    digits = declared.lstrip("0") or "0"
+    if len(digits) > _LONGEST_LENGTH or int(digits) > most:
+        raise _too_large(f"{digits[:_LONGEST_LENGTH]} bytes declared", most)
+    return int(digits)
 
 
-def check_count(pointer: str, rollouts: object, settings: Settings) -> None:
-    """Raise a 422 Problem for a list of more rollouts than one request may bring."""
-    if isinstance(rollouts, list) and len(rollouts) > settings.max_rollouts:
+async def body_pieces(request: Request, settings: Settings) -> AsyncIterator[bytes]:
+    """The request's body as it arrives.
+
+    Raises a 413 Problem as soon as it is longer than allowed, and a 408 Problem when it takes too long.
+    """
+    deadline = asyncio.get_running_loop().time() + settings.request_seconds
+    stream, size = request.stream(), 0
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline):
+                piece = await anext(stream, None)
+        except TimeoutError:
+            raise _too_slow(size, settings) from None
+        if piece is None:
+            return
+        size += len(piece)
+        if size > settings.max_body_bytes:
+            raise _too_large("more bytes arriving", settings.max_body_bytes)
+        yield piece
+
+
+def count_within(pointer: str, rollouts: object, settings: Settings) -> int:
+    """How many rollouts a list has; 0 for what is no list. Raises a 422 Problem for more than one request may bring."""
+    if not isinstance(rollouts, list):
+        return 0
+    if len(rollouts) > settings.max_rollouts:
         reason = f"{len(rollouts):,} rollouts; REWARD_MAX_ROLLOUTS allows {settings.max_rollouts:,} in one request"
         raise unprocessable("over-limit", (pointer, reason))
+    return len(rollouts)
 
 
 def check_length(pointer: str, text: str, settings: Settings) -> None:
@@ -39,9 +62,36 @@ def check_length(pointer: str, text: str, settings: Settings) -> None:
         raise unprocessable("over-limit", (pointer, reason))
 
 
+def check_depth(message: dict[str, object], flat: Collection[str], settings: Settings) -> None:
+    """Raise a 422 Problem for a message nested too deeply.
+
+    `flat` names fields that are not looked into, because their type bounds their depth: they hold most of a message.
+    Whatever their name, no values are nested deeper than `decoding.MAX_DEPTH`.
+    """
+    level: list[object] = [message]
+    for _ in range(settings.max_depth):
+        level = [inner for outer in level for inner in _containers(outer, flat)]
+        if not level:
+            return
+    reason = f"nested deeper; REWARD_MAX_DEPTH allows {settings.max_depth} levels"
+    raise unprocessable("over-limit", ("", reason))
+
+
+def _containers(outer: object, flat: Collection[str]) -> list[object]:
+    if isinstance(outer, dict):
+        return [inner for name, inner in outer.items() if isinstance(inner, dict | list) and name not in flat]
+    assert isinstance(outer, list)
+    return [inner for inner in outer if isinstance(inner, dict | list)]
+
+
 def _too_large(what: str, most: int) -> Problem:
     return Problem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "body-too-large",
         [("", f"{what}; REWARD_MAX_BODY_BYTES allows {most:,}")],
     )
+
+
+def _too_slow(size: int, settings: Settings) -> Problem:
+    reason = f"{size:,} bytes of the body came; REWARD_REQUEST_SECONDS allows {settings.request_seconds:g} s for all"
+    return Problem(HTTPStatus.REQUEST_TIMEOUT, "too-slow", [("", reason)], headers={"Connection": "close"})

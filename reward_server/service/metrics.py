@@ -1,17 +1,21 @@
-"""What Prometheus scrapes: the service's health, and what a reward designer needs to see of the rewards themselves."""
+"""What Prometheus scrapes: the service's health, and what a reward designer needs to see of the rewards themselves.
+
+A server may be several processes, whose metrics are one: `multiprocess_mode` says how they combine.
+"""
 
 from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from reward_server import __version__, wire
 from reward_server.reward.score import Terms
 from reward_server.reward.spec import RewardSpec
 from reward_server.scoring import Scored
 from reward_server.service.certainty_metrics import CertaintyMetrics
+from reward_server.service.exposition import exposed_registry
 
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -54,17 +58,21 @@ class Metrics:
     """All metrics of one server, in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        self._build = Gauge("shop_r1_build_info", "The server's version.", ["version"], registry=registry)
+        self._own = registry = CollectorRegistry()
+        self._all = exposed_registry(registry)
+        self._build = Gauge(
+            "shop_r1_build_info", "The server's version.", ["version"], registry=registry, multiprocess_mode="max"
+        )
         self._specs = Gauge(
             "shop_r1_spec_info",
             'Loaded reward specs; the default one has default="true".',
             ["spec", "digest", "default"],
             registry=registry,
+            multiprocess_mode="max",
         )
-        self.ready = Gauge("shop_r1_ready", "1 while /readyz says so.", registry=registry)
+        self.ready = Gauge(
+            "shop_r1_ready", "1 while /readyz says so.", registry=registry, multiprocess_mode="livemostrecent"
+        )
         self.requests = Counter(
             "shop_r1_http_requests", "HTTP requests answered.", ["route", "method", "status"], registry=registry
         )
@@ -75,7 +83,21 @@ class Metrics:
             buckets=_LATENCY_BUCKETS,
             registry=registry,
         )
-        self.in_flight = Gauge("shop_r1_http_requests_in_flight", "Requests being served.", registry=registry)
+        self.in_flight = Gauge(
+            "shop_r1_http_requests_in_flight", "Requests being served.", registry=registry, multiprocess_mode="livesum"
+        )
+        self.waiting = Gauge(
+            "shop_r1_http_requests_waiting",
+            "Requests in flight whose body is not read yet, because it is not their turn.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.held_bytes = Gauge(
+            "shop_r1_http_request_bytes_held",
+            "Bytes of the request bodies that are being read or scored; REWARD_MAX_INFLIGHT_BYTES bounds them.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self.problems = Counter("shop_r1_problems", "Requests refused, by problem.", ["problem"], registry=registry)
         self.batches = Counter("shop_r1_batches", "Batches scored, by dialect.", ["dialect"], registry=registry)
         self._rollouts = Counter(
@@ -163,7 +185,7 @@ class Metrics:
 
     def exposition(self) -> tuple[bytes, str]:
         """The metrics as Prometheus' text format, and its content type."""
-        return prometheus_client.generate_latest(self.registry), prometheus_client.CONTENT_TYPE_LATEST
+        return prometheus_client.generate_latest(self._all), prometheus_client.CONTENT_TYPE_LATEST
 
     def _bounded(self, run: str) -> str:
         if run not in self._runs:

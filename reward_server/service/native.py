@@ -7,16 +7,17 @@ from reward_server import __version__, wire
 from reward_server.decoding import JsonPath
 from reward_server.reward.spec import RewardSpec
 from reward_server.scoring import Fault, Scored, to_wire
-from reward_server.service.limits import check_count, check_length
+from reward_server.service.limits import check_length, count_within
 from reward_server.settings import Settings
 
 name = "native"
 request_type = wire.ScoreRequest
+flat = frozenset({"top_logprobs", "prompt_token_ids", "completion_token_ids"})
 
 
-def check_size(message: Mapping[str, Any], settings: Settings) -> None:
-    """Raise a 422 Problem for too many rollouts."""
-    check_count("/rollouts", message["rollouts"], settings)
+def count(message: Mapping[str, Any], settings: Settings) -> int:
+    """How many rollouts there are. Raises a 422 Problem for too many."""
+    return count_within("/rollouts", message["rollouts"], settings)
 
 
 def to_rollouts(request: wire.ScoreRequest, settings: Settings) -> list[wire.Rollout]:

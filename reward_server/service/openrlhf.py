@@ -14,12 +14,13 @@ from reward_server.decoding import JsonPath
 from reward_server.reward.spec import RewardSpec
 from reward_server.reward.stream_safe import stream_safe
 from reward_server.scoring import Fault, Scored
-from reward_server.service.limits import check_count, check_length
+from reward_server.service.limits import check_length, count_within
 from reward_server.service.problems import unprocessable
 from reward_server.settings import Settings
 
 name = "openrlhf"
 request_type = wire.OpenRLHFRequest
+flat = frozenset({"query", "prompts"})
 
 SHORTEST_TAIL = 32
 """Characters of a prompt's end that it takes to recognise it by; all of a prompt that has fewer."""
@@ -67,9 +68,9 @@ def find_completion(query: str, prompt: str) -> str:
     )
 
 
-def check_size(message: Mapping[str, Any], settings: Settings) -> None:
-    """Raise a 422 Problem for too many queries."""
-    check_count("/query", message["query"], settings)
+def count(message: Mapping[str, Any], settings: Settings) -> int:
+    """How many rollouts there are. Raises a 422 Problem for too many."""
+    return count_within("/query", message["query"], settings)
 
 
 def to_rollouts(request: wire.OpenRLHFRequest, settings: Settings) -> list[wire.Rollout]:

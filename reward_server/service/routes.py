@@ -1,34 +1,20 @@
 """The HTTP routes, thin: read, check, hand to the scorer, answer."""
 
-import asyncio
-from collections.abc import Coroutine, Mapping
 from http import HTTPStatus
-from typing import Any, TypeVar, cast
+from typing import cast
 
-import orjson
 from fastapi import APIRouter, Request, Response
-from pydantic import ValidationError
-from starlette.requests import ClientDisconnect
 
 from reward_server import __version__
-from reward_server.certainty.source import SourceError
-from reward_server.decoding import DecodeError, decode, pointer
 from reward_server.reward.spec import RewardSpec
-from reward_server.scoring import BatchError, Scorer
-from reward_server.service import native, openrlhf
+from reward_server.scoring import Scorer
+from reward_server.service.answers import etag, json_answer
 from reward_server.service.auth import check_key
-from reward_server.service.certainty import certainty_headers
-from reward_server.service.dialect import Dialect
-from reward_server.service.limits import read_body
+from reward_server.service.batches import score_batch
 from reward_server.service.problems import Problem, certainty_problem, shorten, unprocessable
 from reward_server.service.state import ServerState
 
 router = APIRouter()
-
-T = TypeVar("T")
-
-_LONGEST_RUN_ID = 128
-"""Characters of a run's name that metrics keep."""
 
 _PARAMETERS = ("spec", "digest", "run")
 """What a URL may say, for trainers that can choose nothing else."""
@@ -45,28 +31,10 @@ async def score(request: Request) -> Response:
     state = _authorized(request)
     scorer = _chosen_scorer(request, state)
     try:
-        message = _decode(await read_body(request, state.settings.max_body_bytes))
-        dialect = _dialect(message)
-        return await _score(request, message, dialect, scorer)
+        return await score_batch(request, state, scorer)
     except Problem as problem:
-        problem.headers["ETag"] = _etag(scorer.spec)
+        problem.headers["ETag"] = etag(scorer.spec)
         raise
-
-
-async def _score(request: Request, message: dict[str, Any], dialect: Dialect, scorer: Scorer) -> Response:
-    state = _state(request)
-    dialect.check_size(message, state.settings)
-    rollouts = dialect.to_rollouts(_validate(dialect, message), state.settings)
-    try:
-        scored = await _while_connected(request, scorer.score(rollouts))
-    except BatchError as error:
-        faults = [(pointer(dialect.locate(fault)), fault.reason) for fault in error.faults]
-        kind = "bad-label" if error.faults[0].path[0] == "label" else "bad-certainty"
-        raise unprocessable(kind, *faults) from None
-    except SourceError as error:
-        raise certainty_problem(error) from None
-    state.metrics.record(rollouts, scored, scorer.spec, dialect.name, _run_id(request))
-    return _json(dialect.reply(rollouts, scored, scorer.spec), scorer.spec, certainty_headers(scored, scorer))
 
 
 @router.get("/specs", operation_id="list_specs")
@@ -75,7 +43,7 @@ async def list_specs(request: Request) -> Response:
     state = _authorized(request)
     default = state.default.spec
     specs = [_summary(scorer.spec, default) for scorer in state.scorers.values()]
-    return _json({"specs": specs, "default": default.name}, default)
+    return json_answer({"specs": specs, "default": default.name}, default)
 
 
 @router.get("/specs/{name}", operation_id="show_spec")
@@ -83,7 +51,7 @@ async def show_spec(request: Request, name: str) -> Response:
     """One reward spec in full: its canonical form, which is what the digest is the SHA-256 of."""
     state = _authorized(request)
     spec = _named_scorer(name, state, "/specs/{name}").spec
-    return _json({**_summary(spec, state.default.spec), "spec": spec.canonical()}, spec)
+    return json_answer({**_summary(spec, state.default.spec), "spec": spec.canonical()}, spec)
 
 
 @router.get("/version", operation_id="version")
@@ -104,7 +72,7 @@ async def version(request: Request) -> Response:
             "takes_rollouts": state.settings.takes_rollouts,
         },
     }
-    return _json(answer, spec)
+    return json_answer(answer, spec)
 
 
 @router.get("/healthz", operation_id="healthz")
@@ -133,7 +101,9 @@ async def readyz(request: Request) -> Response:
 @router.get("/metrics", operation_id="metrics")
 async def metrics(request: Request) -> Response:
     """Prometheus metrics."""
-    body, content_type = _state(request).metrics.exposition()
+    state = _state(request)
+    state.metrics.ready.set(state.is_ready)
+    body, content_type = state.metrics.exposition()
     return Response(body, headers={"Content-Type": content_type})
 
 
@@ -160,7 +130,7 @@ def _chosen_scorer(request: Request, state: ServerState) -> Scorer:
                 HTTPStatus.PRECONDITION_FAILED,
                 "another-spec",
                 [(where, f"the request wants {wanted}, but spec {scorer.spec.name!r} with {digest} would score it")],
-                headers={"ETag": _etag(scorer.spec)},
+                headers={"ETag": etag(scorer.spec)},
                 members={"wanted": shorten(wanted), "spec": {"name": scorer.spec.name, "digest": digest}},
             )
     return scorer
@@ -190,40 +160,6 @@ def _named_scorer(name: str, state: ServerState, where: str) -> Scorer:
     return state.scorers[name]
 
 
-def _decode(body: bytes) -> dict[str, Any]:
-    try:
-        message = decode(body)
-    except DecodeError as error:
-        raise unprocessable("bad-json", (error.pointer, error.reason)) from None
-    if not isinstance(message, dict):
-        raise unprocessable("bad-request", ("", "the body is JSON, but not an object"))
-    return message
-
-
-def _dialect(message: dict[str, Any]) -> Dialect:
-    is_native, is_openrlhf = "rollouts" in message, "query" in message
-    if is_native == is_openrlhf:
-        reason = "send either 'rollouts', or OpenRLHF's 'query', 'prompts' and 'labels'"
-        raise unprocessable("bad-request", ("", f"{reason}; this body has {'both' if is_native else 'neither'}"))
-    return native if is_native else openrlhf
-
-
-def _validate(dialect: Dialect, message: dict[str, Any]) -> Any:
-    try:
-        return dialect.request_type.model_validate(message)
-    except ValidationError as error:
-        faults = [(pointer(item["loc"]), item["msg"]) for item in error.errors(include_url=False, include_input=False)]
-        raise unprocessable("bad-request", *faults) from None
-
-
-def _run_id(request: Request) -> str:
-    return (request.headers.get("x-run-id") or request.query_params.get("run", ""))[:_LONGEST_RUN_ID]
-
-
-def _etag(spec: RewardSpec) -> str:
-    return f'"{spec.digest}"'
-
-
 def _summary(spec: RewardSpec, default: RewardSpec) -> dict[str, object]:
     return {
         "name": spec.name,
@@ -232,30 +168,3 @@ def _summary(spec: RewardSpec, default: RewardSpec) -> dict[str, object]:
         "needs_certainty": spec.needs_certainty,
         "default": spec is default,
     }
-
-
-async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """What the work comes to. Raises ClientDisconnect, and ends the work, when nobody is left to read it."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_disconnected(request))
-    try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnect
-        return working.result()
-    finally:
-        working.cancel()
-        leaving.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-def _json(answer: Mapping[str, object], spec: RewardSpec, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer whose ETag says which spec scored."""
-    return Response(
-        orjson.dumps(answer), headers={"ETag": _etag(spec), **(headers or {})}, media_type="application/json"
-    )

@@ -1,59 +1,123 @@
 """Runs the service under uvicorn: a banner once it listens, and a shutdown that finishes what it has begun."""
 
 import asyncio
-import contextlib
+import os
+import resource
 import signal
 import socket
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from math import ceil
+from multiprocessing.synchronize import Event
 
 import uvicorn
 
+from reward_server.certainty.source import SourceError
+from reward_server.reward.spec import SpecError
+from reward_server.scoring import ConfigurationError
 from reward_server.service.app import create_app
 from reward_server.service.banner import print_banner
-from reward_server.service.state import ServerState
+from reward_server.service.connections import timed_connections
+from reward_server.service.processes import when_parent_ends
+from reward_server.service.state import ServerState, create_state
+from reward_server.service.supervisor import Supervisor
+from reward_server.settings import Settings
 
+_BACKLOG = 2_048
+"""Connections that the system keeps for us until we accept them."""
 _IDLE_SECONDS = 3_660
 """For which a connection is kept. Clients must be the ones to close it, or a request may cross with that; gateways made
 of Envoy do so after an hour."""
 
 
-def serve(state: ServerState) -> int:
-    """Serve until SIGTERM or SIGINT; the process's exit status: 0 after a clean shutdown, 1 if it could not listen."""
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; the process's exit status: 0 after a clean shutdown, 1 if it could not listen.
+
+    Raises SpecError, ConfigurationError or SourceError when the server cannot serve what it was told to.
+    """
+    _allow_many_connections()
+    if settings.workers == 1:
+        return _run(create_state(settings))
+    try:
+        listening = socket.create_server(
+            (settings.host, settings.port),
+            family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET,
+            backlog=_BACKLOG,
+        )
+    except OSError as error:
+        sys.stderr.write(f"ERROR: {error}\n")
+        return 1
+    with listening:
+        return Supervisor(settings, listening, _work).run()
+
+
+def _work(settings: Settings, listening: socket.socket, is_up: Event, has_banner: bool) -> None:
+    """One process of several."""
+    when_parent_ends(partial(os.kill, os.getpid(), signal.SIGTERM))
+    try:
+        state = create_state(settings)
+    except (SpecError, ConfigurationError, SourceError) as error:
+        sys.stderr.write(f"ERROR: {error}\n")
+        sys.exit(2)
+    sys.exit(_run(state, [listening], is_up, has_banner=has_banner))
+
+
+def _run(
+    state: ServerState,
+    sockets: list[socket.socket] | None = None,
+    is_up: Event | None = None,
+    *,
+    has_banner: bool = True,
+) -> int:
     settings = state.settings
     config = uvicorn.Config(
         create_app(state),
         host=settings.host,
         port=settings.port,
+        http=timed_connections(settings.request_seconds),
         log_level=settings.log_level,
         access_log=settings.log_level in ("info", "debug"),
         server_header=False,
+        backlog=_BACKLOG,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=ceil(settings.shutdown_seconds),
     )
-    server = _Server(config, state)
+    server = _Server(config, state, is_up, has_banner=has_banner)
     try:
-        server.run()
+        server.run(sockets)
     except SystemExit:
         return 1
     return 0
+
+
+def _allow_many_connections() -> None:
+    """As many open files as the system lets us have: OpenRLHF opens a connection for every rollout in flight."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS says "unlimited", and allows less
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class _Server(uvicorn.Server):
     """uvicorn, but the first signal starts draining, the second ends that, the third waits for nobody, and none is
     raised again at the end."""
 
-    def __init__(self, config: uvicorn.Config, state: ServerState) -> None:
+    def __init__(self, config: uvicorn.Config, state: ServerState, is_up: Event | None, *, has_banner: bool) -> None:
         super().__init__(config)
         self.state = state
+        self.is_up = is_up
+        self.has_banner = has_banner
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started:
+        if self.started and self.has_banner:
             port = self.servers[0].sockets[0].getsockname()[1]
             print_banner(self.state, port)
+        if self.started and self.is_up is not None:
+            self.is_up.set()
 
-    @contextlib.contextmanager
+    @contextmanager
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGINT, signal.SIGTERM):

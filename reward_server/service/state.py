@@ -7,7 +7,9 @@ from functools import partial
 from reward_server.certainty.sources import create_source
 from reward_server.reward.spec import load_preset, preset_names
 from reward_server.scoring import ConfigurationError, Scorer
+from reward_server.service.admission import Admission
 from reward_server.service.certainty import WatchedSource
+from reward_server.service.large import LargeBatches
 from reward_server.service.metrics import Metrics
 from reward_server.settings import Settings
 from reward_server.specs import find_spec
@@ -24,13 +26,16 @@ class ServerState:
     """Presets that this server's certainty source cannot serve, and why."""
     certainty: WatchedSource | None = None
     metrics: Metrics = field(default_factory=Metrics)
+    large: LargeBatches | None = None
+    """Who scores large batches; None in the process that does."""
     draining: bool = False
     """Set by SIGTERM: /readyz fails, everything else is still served."""
 
     def __post_init__(self) -> None:
+        most = self.settings.max_inflight_bytes
+        self.admission = Admission(most, self.metrics.held_bytes, self.metrics.waiting)
         self.keys = [key.get_secret_value() for key in self.settings.api_keys]
         self.metrics.describe([scorer.spec for scorer in self.scorers.values()], self.default.spec)
-        self.metrics.ready.set_function(lambda: float(self.is_ready))
 
     @property
     def is_ready(self) -> bool:
@@ -38,8 +43,8 @@ class ServerState:
         return not self.draining and (self.certainty is None or self.certainty.problem is None)
 
 
-def create_state(settings: Settings) -> ServerState:
-    """Load the specs and set up the certainty source.
+def create_state(settings: Settings, *, is_inner: bool = False) -> ServerState:
+    """Load the specs and set up the certainty source; `is_inner` in the process for large batches.
 
     Raises SpecError, ConfigurationError or SourceError when the server cannot serve what it was told to.
     """
@@ -62,4 +67,6 @@ def create_state(settings: Settings) -> ServerState:
                 scorers.setdefault(spec.name, scorer(spec))
             except ConfigurationError as error:
                 unservable[spec.name] = str(error)
-    return ServerState(settings, default, scorers, unservable, source, metrics)
+    # A model in this process is not loaded a second time.
+    large = None if is_inner or settings.certainty == "local" else LargeBatches(settings)
+    return ServerState(settings, default, scorers, unservable, source, metrics, large)

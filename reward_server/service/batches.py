@@ -1,0 +1,146 @@
+"""One batch, from the bytes of its request to its answer: it waits its turn, is read, checked, scored and counted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from fastapi import Request, Response
+from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
+
+from reward_server import wire
+from reward_server.certainty.source import SourceError, SourceUnavailable
+from reward_server.decoding import DecodeError, decode, pointer
+from reward_server.scoring import BatchError, Scored, Scorer
+from reward_server.service import native, openrlhf
+from reward_server.service.answers import json_answer
+from reward_server.service.certainty import certainty_headers
+from reward_server.service.dialect import Dialect
+from reward_server.service.large import LARGE_BYTES, LARGE_COUNT, LargeBatches
+from reward_server.service.limits import body_pieces, check_depth, declared_size
+from reward_server.service.problems import certainty_problem, unprocessable
+from reward_server.service.state import ServerState
+
+T = TypeVar("T")
+
+_LONGEST_RUN_ID = 128
+"""Characters of a run's name that metrics keep."""
+_GRACE = 1.0
+"""Seconds more than its patience that a certainty source gets to say itself why it has no answer."""
+
+
+async def score_batch(request: Request, state: ServerState, scorer: Scorer) -> Response:
+    """Every reward of a batch, or a Problem that says why there is none.
+
+    Waiting for its turn and for its certainties may take REWARD_PATIENCE, together.
+    """
+    now = asyncio.get_running_loop().time
+    began = now()
+    size = declared_size(request, state.settings)
+    async with state.admission.turn(size, state.settings.patience):
+        patience = state.settings.patience - (now() - began)
+        pieces = body_pieces(request, state.settings)
+        read, size = [], 0
+        async for piece in pieces:
+            read.append(piece)
+            size += len(piece)
+            if state.large is not None and size > LARGE_BYTES:
+                return await _pass_on(request, state.large, read, pieces)
+        message = _decode(b"".join(read))
+        dialect = _dialect(message)
+        if dialect.count(message, state.settings) > LARGE_COUNT and state.large is not None:
+            return await _pass_on(request, state.large, read, pieces)
+        # Texts that wait for their certainty are not kept a second time.
+        read.clear()
+        check_depth(message, dialect.flat, state.settings)
+        rollouts = dialect.to_rollouts(_validate(dialect, message), state.settings)
+        scored = await _while_connected(request, _score(rollouts, dialect, scorer, patience))
+    state.metrics.record(rollouts, scored, scorer.spec, dialect.name, _run_id(request))
+    return json_answer(dialect.reply(rollouts, scored, scorer.spec), scorer.spec, certainty_headers(scored, scorer))
+
+
+async def _score(
+    rollouts: Sequence[wire.Rollout], dialect: Dialect, scorer: Scorer, patience: float
+) -> Sequence[Scored]:
+    try:
+        async with asyncio.timeout(patience + _GRACE):
+            return await scorer.score(rollouts)
+    except TimeoutError:
+        reason = f"waiting for a turn, and for the certainty of {len(rollouts)} rollouts, took over REWARD_PATIENCE"
+        raise certainty_problem(SourceUnavailable(reason)) from None
+    except BatchError as error:
+        faults = [(pointer(dialect.locate(fault)), fault.reason) for fault in error.faults]
+        kind = "bad-label" if error.faults[0].path[0] == "label" else "bad-certainty"
+        raise unprocessable(kind, *faults) from None
+    except SourceError as error:
+        raise certainty_problem(error) from None
+
+
+async def _pass_on(request: Request, large: LargeBatches, read: list[bytes], rest: AsyncIterator[bytes]) -> Response:
+    """The answer of the process for large batches."""
+    arrived = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        for piece in read:
+            yield piece
+        read.clear()
+        async for piece in rest:
+            yield piece
+        arrived.set()
+
+    return await _while_connected(request, large.score(request, body()), arrived)
+
+
+def _decode(body: bytes) -> dict[str, Any]:
+    try:
+        message = decode(body)
+    except DecodeError as error:
+        raise unprocessable("bad-json", (error.pointer, error.reason)) from None
+    if not isinstance(message, dict):
+        raise unprocessable("bad-request", ("", "the body is JSON, but not an object"))
+    return message
+
+
+def _dialect(message: dict[str, Any]) -> Dialect:
+    is_native, is_openrlhf = "rollouts" in message, "query" in message
+    if is_native == is_openrlhf:
+        reason = "send either 'rollouts', or OpenRLHF's 'query', 'prompts' and 'labels'"
+        raise unprocessable("bad-request", ("", f"{reason}; this body has {'both' if is_native else 'neither'}"))
+    return native if is_native else openrlhf
+
+
+def _validate(dialect: Dialect, message: dict[str, Any]) -> Any:
+    try:
+        return dialect.request_type.model_validate(message)
+    except ValidationError as error:
+        faults = [(pointer(item["loc"]), item["msg"]) for item in error.errors(include_url=False, include_input=False)]
+        raise unprocessable("bad-request", *faults) from None
+
+
+def _run_id(request: Request) -> str:
+    return (request.headers.get("x-run-id") or request.query_params.get("run", ""))[:_LONGEST_RUN_ID]
+
+
+async def _while_connected(request: Request, work: Coroutine[Any, Any, T], arrived: asyncio.Event | None = None) -> T:
+    """What the work comes to. Raises ClientDisconnect, and ends the work, when nobody is left to read it.
+
+    Work that reads the request's body itself sets `arrived` when it has it all.
+    """
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_disconnected(request, arrived))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _disconnected(request: Request, arrived: asyncio.Event | None) -> None:
+    if arrived is not None:
+        await arrived.wait()
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

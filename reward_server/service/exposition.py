@@ -1,0 +1,54 @@
+"""What a scrape sees: the metrics of all of a server's processes as one, and what these processes use."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
+
+from reward_server.service.shared_metrics import shared_folder
+
+_COMBINED = {"process_start_time_seconds": min, "process_max_fds": min}
+"""All else is added up."""
+
+
+def exposed_registry(own: CollectorRegistry) -> CollectorRegistry:
+    """What to expose of the metrics in this process's registry: them, or those of all processes that share a folder."""
+    folder = shared_folder()
+    if folder is None:
+        registry = own
+        ProcessCollector(registry=registry)
+    else:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        registry.register(_Processes(folder))
+    PlatformCollector(registry=registry)
+    return registry
+
+
+def forget_process(pid: int) -> None:
+    """Leave out what a process that has ended said of itself; what it counted stays counted."""
+    mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+class _Processes(Collector):
+    """CPU, memory and files of the processes with metrics in a folder, together."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterable[Metric]:
+        found: defaultdict[str, list[Metric]] = defaultdict(list)
+        for pid in {path.stem.rpartition("_")[2] for path in self._folder.glob("*.db")}:
+            for metric in ProcessCollector(pid=partial(str, pid), registry=None).collect():
+                found[metric.name].append(metric)
+        for metrics in found.values():
+            first = metrics[0]
+            (sample,) = first.samples
+            combine = _COMBINED.get(sample.name, sum)
+            first.samples = [sample._replace(value=combine(metric.samples[0].value for metric in metrics))]
+            yield first

@@ -1,0 +1,106 @@
+"""Large batches are read and scored by a process of their own, so that the one that answers everybody never stops.
+
+It is the same service, on a loopback port, started for the first large batch and again if it dies. What arrives of a
+large body is passed on at once, so that it is held in one process only.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http import HTTPStatus
+from multiprocessing import get_context
+from multiprocessing.context import SpawnProcess
+
+import httpx
+import uvicorn
+from fastapi import Request, Response
+
+from reward_server.service.exposition import forget_process
+from reward_server.service.problems import Problem
+from reward_server.service.processes import when_parent_ends
+from reward_server.settings import Settings
+
+LARGE_BYTES = 2**20
+"""Bodies above are large."""
+LARGE_COUNT = 2_048
+"""So are batches of more rollouts, however small."""
+
+_PASSED_ON = (b"authorization", b"if-match", b"x-run-id", b"content-length")
+_NOT_PASSED_BACK = ("content-length", "connection", "date", "transfer-encoding")
+
+
+class LargeBatches:
+    """The process for large batches."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Starts nothing yet."""
+        # Only the server that passes requests on ends TLS, and only it serves other machines.
+        self._settings = settings.model_copy(update={"host": "127.0.0.1", "workers": 1})
+        self._process: SpawnProcess | None = None
+        self._client = httpx.AsyncClient(timeout=None, trust_env=False, limits=httpx.Limits(max_connections=None))
+        self._url = ""
+        self._starting = asyncio.Lock()
+
+    async def score(self, request: Request, body: AsyncIterator[bytes]) -> Response:
+        """That process's answer to a request whose body is not read yet.
+
+        Raises a 503 Problem if it dies over it, and whatever reading the body raises.
+        """
+        url = httpx.URL(await self._running(), path=request.url.path, query=request.url.query.encode())
+        headers = [(name, value) for name, value in request.headers.raw if name in _PASSED_ON]
+        try:
+            reply = await self._client.post(url, headers=headers, content=body)
+        except httpx.TransportError as error:
+            raise Problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "worker-lost",
+                [("", f"the process that scores large batches ended ({type(error).__name__}); send the batch again")],
+                headers={"Retry-After": "1"},
+            ) from None
+        kept = {name: value for name, value in reply.headers.items() if name not in _NOT_PASSED_BACK}
+        return Response(reply.content, reply.status_code, kept)
+
+    async def close(self) -> None:
+        """End the process."""
+        await self._client.aclose()
+        if self._process is not None:
+            self._process.kill()
+            await asyncio.to_thread(self._process.join)
+
+    async def _running(self) -> str:
+        """Where the process listens; requests wait in its socket's queue until it is up."""
+        async with self._starting:
+            if self._process is None or not self._process.is_alive():
+                if self._process is not None and self._process.pid is not None:
+                    forget_process(self._process.pid)
+                with socket.create_server(("127.0.0.1", 0), backlog=2_048) as listening:
+                    arguments = (self._settings, listening)
+                    self._process = get_context("spawn").Process(target=_serve, args=arguments, daemon=True)
+                    await asyncio.to_thread(self._process.start)
+                    self._url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            return self._url
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but signals are for the process that started this one."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _serve(settings: Settings, listening: socket.socket) -> None:
+    """Serve until killed, or until the process that started this one is gone."""
+    # Not at the top: the application is made of what is made of this module.
+    from reward_server.service.app import create_app
+    from reward_server.service.state import create_state
+
+    # Ctrl-C reaches every process of a terminal, and what has begun is to be finished.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    when_parent_ends(partial(os._exit, 0))
+    app = create_app(create_state(settings, is_inner=True), is_inner=True)
+    _Server(uvicorn.Config(app, log_level=settings.log_level, access_log=False)).run(sockets=[listening])
