@@ -22,6 +22,16 @@ def health() -> Iterable[Json]:
     yield graph("Requests to score", "reqps", (rate(requests, SCORING, "status"), "{{status}}"), stack=True)
     yield graph("Latency", "s", *((quantile(q, seconds, SCORING), f"{q:.0%}") for q in (0.5, 0.95, 0.99)))
     yield graph("In flight", "short", (waiting, "{{instance}}"), stack=True)
+    yield graph(
+        "Waiting their turn",
+        "short",
+        (f"shop_r1_http_requests_waiting{{{PODS}}}", "{{instance}}"),
+        stack=True,
+        why="Their bodies are unread.",
+    )
+    yield graph(
+        "Bytes of bodies held", "bytes", (f"shop_r1_http_request_bytes_held{{{PODS}}}", "{{instance}}"), stack=True
+    )
     yield graph("Refused requests", "reqps", (rate("shop_r1_problems_total", PODS, "problem"), "{{problem}}"))
     yield graph("Batches scored", "ops", (rate("shop_r1_batches_total", PODS, "dialect"), "{{dialect}}"))
     yield graph("Rollouts scored", "ops", (rate("shop_r1_rollouts_total", SPEC, "spec"), "{{spec}}"))
@@ -199,7 +209,7 @@ def versions() -> Iterable[Json]:
     )
     yield table(
         "Models that certainty is measured with",
-        f"count by (reward_version, source, model, revision) (shop_r1_certainty_model_info{{{PODS}}})",
+        f"count by (reward_version, source, model, revision) (shop_r1_certainty_model_info{{{PODS}}} == 1)",
         value="servers",
     )
 

@@ -23,8 +23,8 @@ Scores rollouts of LLMs that simulate online shoppers with the reward of Shop-R1
 """
 
 
-def create_app(state: ServerState, *, is_inner: bool = False) -> FastAPI:
-    """The service around one server state; `is_inner` where its requests come from a server that counts them."""
+def create_app(state: ServerState) -> FastAPI:
+    """The service around one server state."""
     app = FastAPI(
         title="Shop-R1 reward server",
         version=__version__,
@@ -34,7 +34,7 @@ def create_app(state: ServerState, *, is_inner: bool = False) -> FastAPI:
     )
     app.state.server = state
     app.include_router(router)
-    if not is_inner:
+    if not state.is_inner:
         app.add_middleware(Measured, metrics=state.metrics)
     app.add_middleware(Parting, is_stopping=lambda: state.draining)
     app.add_exception_handler(Problem, _problem)

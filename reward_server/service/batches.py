@@ -26,19 +26,18 @@ T = TypeVar("T")
 _LONGEST_RUN_ID = 128
 """Characters of a run's name that metrics keep."""
 _GRACE = 1.0
-"""Seconds more than its patience that a certainty source gets to say itself why it has no answer."""
+"""Seconds that a certainty source gets beyond the patience, which is its own as well, to say why it has no answer."""
 
 
 async def score_batch(request: Request, state: ServerState, scorer: Scorer) -> Response:
     """Every reward of a batch, or a Problem that says why there is none.
 
-    Waiting for its turn and for its certainties may take REWARD_PATIENCE, together.
+    It has REWARD_PATIENCE to get its turn, to arrive, and to get its certainties, unless these are computed here.
     """
-    now = asyncio.get_running_loop().time
-    began = now()
+    began = asyncio.get_running_loop().time()
+    deadline = None if state.settings.certainty == "local" else began + state.settings.patience + _GRACE
     size = declared_size(request, state.settings)
-    async with state.admission.turn(size, state.settings.patience):
-        patience = state.settings.patience - (now() - began)
+    async with state.turn(size):
         pieces = body_pieces(request, state.settings)
         read, size = [], 0
         async for piece in pieces:
@@ -54,19 +53,19 @@ async def score_batch(request: Request, state: ServerState, scorer: Scorer) -> R
         read.clear()
         check_depth(message, dialect.flat, state.settings)
         rollouts = dialect.to_rollouts(_validate(dialect, message), state.settings)
-        scored = await _while_connected(request, _score(rollouts, dialect, scorer, patience))
+        scored = await _while_connected(request, _score(rollouts, dialect, scorer, deadline))
     state.metrics.record(rollouts, scored, scorer.spec, dialect.name, _run_id(request))
     return json_answer(dialect.reply(rollouts, scored, scorer.spec), scorer.spec, certainty_headers(scored, scorer))
 
 
 async def _score(
-    rollouts: Sequence[wire.Rollout], dialect: Dialect, scorer: Scorer, patience: float
+    rollouts: Sequence[wire.Rollout], dialect: Dialect, scorer: Scorer, deadline: float | None
 ) -> Sequence[Scored]:
     try:
-        async with asyncio.timeout(patience + _GRACE):
+        async with asyncio.timeout_at(deadline):
             return await scorer.score(rollouts)
     except TimeoutError:
-        reason = f"waiting for a turn, and for the certainty of {len(rollouts)} rollouts, took over REWARD_PATIENCE"
+        reason = "waiting for a turn, for the body and for certainties took longer than REWARD_PATIENCE allows"
         raise certainty_problem(SourceUnavailable(reason)) from None
     except BatchError as error:
         faults = [(pointer(dialect.locate(fault)), fault.reason) for fault in error.faults]

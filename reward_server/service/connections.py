@@ -30,10 +30,9 @@ class _TimedConnection(HttpToolsProtocol):
             _do_not_wait_for_ever(peer, self.seconds)
         self._wait()
 
-    def data_received(self, data: bytes) -> None:
-        if self._waiting is None and (self.cycle is None or self.cycle.response_complete):
-            self._wait()
-        super().data_received(data)
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._wait()
 
     def on_headers_complete(self) -> None:
         self._stop_waiting()
@@ -43,11 +42,18 @@ class _TimedConnection(HttpToolsProtocol):
         self._stop_waiting()
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        # What is left of a body that nobody reads has to come in time as well.
+        if self.cycle.more_body:
+            self._wait()
+        super().on_response_complete()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)
 
     def _wait(self) -> None:
+        self._stop_waiting()
         self._waiting = self.loop.call_later(self.seconds, self.transport.abort)
 
     def _stop_waiting(self) -> None:

@@ -5,23 +5,17 @@ large body is passed on at once, so that it is held in one process only.
 """
 
 import asyncio
-import os
-import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
 
 import httpx
-import uvicorn
 from fastapi import Request, Response
 
 from reward_server.service.exposition import forget_process
 from reward_server.service.problems import Problem
-from reward_server.service.processes import when_parent_ends
 from reward_server.settings import Settings
 
 LARGE_BYTES = 2**20
@@ -36,10 +30,10 @@ _NOT_PASSED_BACK = ("content-length", "connection", "date", "transfer-encoding")
 class LargeBatches:
     """The process for large batches."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Starts nothing yet."""
-        # Only the server that passes requests on ends TLS, and only it serves other machines.
-        self._settings = settings.model_copy(update={"host": "127.0.0.1", "workers": 1})
+    def __init__(self, settings: Settings, serve: Callable[[Settings, socket.socket], None]) -> None:
+        """Starts nothing yet; `serve` is what the process does, with a socket that listens."""
+        self._settings = settings
+        self._serve = serve
         self._process: SpawnProcess | None = None
         self._client = httpx.AsyncClient(timeout=None, trust_env=False, limits=httpx.Limits(max_connections=None))
         self._url = ""
@@ -79,28 +73,7 @@ class LargeBatches:
                     forget_process(self._process.pid)
                 with socket.create_server(("127.0.0.1", 0), backlog=2_048) as listening:
                     arguments = (self._settings, listening)
-                    self._process = get_context("spawn").Process(target=_serve, args=arguments, daemon=True)
+                    self._process = get_context("spawn").Process(target=self._serve, args=arguments, daemon=True)
                     await asyncio.to_thread(self._process.start)
                     self._url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             return self._url
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, but signals are for the process that started this one."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _serve(settings: Settings, listening: socket.socket) -> None:
-    """Serve until killed, or until the process that started this one is gone."""
-    # Not at the top: the application is made of what is made of this module.
-    from reward_server.service.app import create_app
-    from reward_server.service.state import create_state
-
-    # Ctrl-C reaches every process of a terminal, and what has begun is to be finished.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    when_parent_ends(partial(os._exit, 0))
-    app = create_app(create_state(settings, is_inner=True), is_inner=True)
-    _Server(uvicorn.Config(app, log_level=settings.log_level, access_log=False)).run(sockets=[listening])

@@ -58,8 +58,8 @@ class Metrics:
     """All metrics of one server, in a registry of their own."""
 
     def __init__(self) -> None:
-        self._own = registry = CollectorRegistry()
-        self._all = exposed_registry(registry)
+        self.registry = registry = CollectorRegistry()
+        self._exposed = exposed_registry(registry)
         self._build = Gauge(
             "shop_r1_build_info", "The server's version.", ["version"], registry=registry, multiprocess_mode="max"
         )
@@ -185,7 +185,7 @@ class Metrics:
 
     def exposition(self) -> tuple[bytes, str]:
         """The metrics as Prometheus' text format, and its content type."""
-        return prometheus_client.generate_latest(self._all), prometheus_client.CONTENT_TYPE_LATEST
+        return prometheus_client.generate_latest(self._exposed), prometheus_client.CONTENT_TYPE_LATEST
 
     def _bounded(self, run: str) -> str:
         if run not in self._runs:

@@ -20,6 +20,8 @@ from reward_server.scoring import ConfigurationError
 from reward_server.service.app import create_app
 from reward_server.service.banner import print_banner
 from reward_server.service.connections import timed_connections
+from reward_server.service.inner import serve_large_batches
+from reward_server.service.large import LargeBatches
 from reward_server.service.processes import when_parent_ends
 from reward_server.service.state import ServerState, create_state
 from reward_server.service.supervisor import Supervisor
@@ -39,7 +41,7 @@ def serve(settings: Settings) -> int:
     """
     _allow_many_connections()
     if settings.workers == 1:
-        return _run(create_state(settings))
+        return _run(_create_state(settings))
     try:
         listening = socket.create_server(
             (settings.host, settings.port),
@@ -57,11 +59,17 @@ def _work(settings: Settings, listening: socket.socket, is_up: Event, has_banner
     """One process of several."""
     when_parent_ends(partial(os.kill, os.getpid(), signal.SIGTERM))
     try:
-        state = create_state(settings)
+        state = _create_state(settings)
     except (SpecError, ConfigurationError, SourceError) as error:
         sys.stderr.write(f"ERROR: {error}\n")
         sys.exit(2)
     sys.exit(_run(state, [listening], is_up, has_banner=has_banner))
+
+
+def _create_state(settings: Settings) -> ServerState:
+    # A model in this process is not loaded a second time.
+    is_alone = settings.certainty == "local"
+    return create_state(settings, None if is_alone else LargeBatches(settings, serve_large_batches))
 
 
 def _run(

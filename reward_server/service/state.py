@@ -1,6 +1,7 @@
 """What one server process holds: settings, a scorer per loaded spec, the certainty source, metrics; fixed at start."""
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -27,7 +28,9 @@ class ServerState:
     certainty: WatchedSource | None = None
     metrics: Metrics = field(default_factory=Metrics)
     large: LargeBatches | None = None
-    """Who scores large batches; None in the process that does."""
+    """Who scores large batches; None where this process does."""
+    is_inner: bool = False
+    """Whether all requests come from another process of this server, which has admitted and counts them."""
     draining: bool = False
     """Set by SIGTERM: /readyz fails, everything else is still served."""
 
@@ -37,13 +40,17 @@ class ServerState:
         self.keys = [key.get_secret_value() for key in self.settings.api_keys]
         self.metrics.describe([scorer.spec for scorer in self.scorers.values()], self.default.spec)
 
+    def turn(self, size: int) -> AbstractAsyncContextManager[None]:
+        """Holds room for a body of `size` bytes; see `Admission.turn`."""
+        return nullcontext() if self.is_inner else self.admission.turn(size, self.settings.patience)
+
     @property
     def is_ready(self) -> bool:
         """Whether new work should be sent here."""
         return not self.draining and (self.certainty is None or self.certainty.problem is None)
 
 
-def create_state(settings: Settings, *, is_inner: bool = False) -> ServerState:
+def create_state(settings: Settings, large: LargeBatches | None = None, *, is_inner: bool = False) -> ServerState:
     """Load the specs and set up the certainty source; `is_inner` in the process for large batches.
 
     Raises SpecError, ConfigurationError or SourceError when the server cannot serve what it was told to.
@@ -67,6 +74,4 @@ def create_state(settings: Settings, *, is_inner: bool = False) -> ServerState:
                 scorers.setdefault(spec.name, scorer(spec))
             except ConfigurationError as error:
                 unservable[spec.name] = str(error)
-    # A model in this process is not loaded a second time.
-    large = None if is_inner or settings.certainty == "local" else LargeBatches(settings)
-    return ServerState(settings, default, scorers, unservable, source, metrics, large)
+    return ServerState(settings, default, scorers, unservable, source, metrics, large, is_inner)

@@ -32,7 +32,8 @@ class Supervisor:
         self._settings = settings
         self._listening = listening
         self._target = target
-        self._processes: list[SpawnProcess] = []
+        self._processes: dict[SpawnProcess, Event] = {}
+        """Each with its event, which is gone as soon as nobody here holds it."""
         self._stopping = False
 
     def run(self) -> int:
@@ -58,14 +59,14 @@ class Supervisor:
         is_up = context.Event()
         process = context.Process(target=self._target, args=(self._settings, self._listening, is_up, has_banner))
         process.start()
-        self._processes.append(process)
+        self._processes[process] = is_up
         if self._stopping:
             process.terminate()
         return process, is_up
 
     def _part(self, process: SpawnProcess) -> int:
         """Replace a process that has ended, unless all are to end; the status it leaves to the server."""
-        self._processes.remove(process)
+        del self._processes[process]
         assert process.pid is not None
         forget_process(process.pid)
         if self._stopping:

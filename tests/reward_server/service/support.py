@@ -5,12 +5,13 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
 from time import monotonic, sleep
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -92,6 +93,16 @@ def eventually(condition: Callable[[], bool]) -> None:
     while not condition():
         assert monotonic() < give_up, "it never came"
         sleep(0.01)
+
+
+def spawned_by(server: Server) -> list[psutil.Process]:
+    """The server processes that a server has started, those left out that have ended."""
+    found = []
+    for child in psutil.Process(server.process.pid).children():
+        with suppress(psutil.NoSuchProcess):
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 
 import httpx
@@ -105,6 +105,28 @@ def test_openrlhfs_fields_have_the_same_limit(small: Server, field: str, pointer
     assert small.post(json=openrlhf(1, fits, fits)).status_code == 200
     response = small.post(json=openrlhf(1, **{field: over}))
     assert "REWARD_MAX_FIELD_CHARS" in assert_refused(response, 422, "over-limit", pointer)["detail"]
+
+
+def nested(levels: int) -> object:
+    value: object = 0
+    for level in range(levels):
+        value = {"deeper": value} if level % 2 else [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("message", "above"),
+    [
+        (lambda levels: batch(rollout()) | {"more": nested(levels)}, 1),
+        (lambda levels: batch(rollout(label={**TERMINATE, "more": nested(levels)})), 4),
+        (lambda levels: openrlhf(1) | {"labels": [{**TERMINATE, "more": nested(levels)}]}, 3),
+    ],
+    ids=["beside the rollouts", "in a label", "in OpenRLHF's label"],
+)
+def test_nesting_has_a_limit(server: Server, message: Callable[[int], object], above: int) -> None:
+    assert server.post(json=message(64 - above)).status_code == 200
+    response = server.post(json=message(65 - above))
+    assert "REWARD_MAX_DEPTH allows 64 levels" in assert_refused(response, 422, "over-limit", "")["detail"]
 
 
 @pytest.mark.parametrize("wrapped", [False, True])

@@ -1,0 +1,32 @@
+"""What the process for large batches does: the same service, for the process that started it alone."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import uvicorn
+
+from reward_server.service.app import create_app
+from reward_server.service.processes import when_parent_ends
+from reward_server.service.state import create_state
+from reward_server.settings import Settings
+
+
+def serve_large_batches(settings: Settings, listening: socket.socket) -> None:
+    """Serve until killed, or until the process that started this one is gone."""
+    # Ctrl-C reaches every process of a terminal, and what has begun is to be finished.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    when_parent_ends(partial(os._exit, 0))
+    app = create_app(create_state(settings, is_inner=True))
+    _Server(uvicorn.Config(app, log_level=settings.log_level, access_log=False)).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but signals are for the process that started this one."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
