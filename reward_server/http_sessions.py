@@ -1,8 +1,10 @@
 """Asking one HTTP server from any number of event loops: what all our clients share, and what they make of failures."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import NamedTuple, TypeVar
 
@@ -61,10 +63,17 @@ class Sessions:
             self._session = Session(loop, self._new_client(), slots, asyncio.Lock())
         return self._session
 
-    async def ask(self, method: str, url: str, content: bytes | None, most: int) -> Reply:
-        """One request, however long it takes. Raises Transient without a whole answer, TooLong above `most` bytes."""
+    async def ask(
+        self, method: str, url: str, content: bytes | None, most: int, headers: Mapping[bytes, bytes] | None = None
+    ) -> Reply:
+        """One request, however long it takes. Raises Transient without a whole answer, TooLong above `most` bytes.
+
+        A server may answer before it has the whole body. httpx reads that once it has sent what it can: a body of some
+        megabytes fits between the machines, above which a server that reads on is heard too; one that closes at once
+        may reset the connection instead, which is Transient without its Retry-After.
+        """
         try:
-            async with self.here().client.stream(method, url, content=content) as response:
+            async with self.here().client.stream(method, url, content=content, headers=dict(headers or {})) as response:
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk
@@ -85,25 +94,31 @@ class Sessions:
 
 
 def new_client(
-    url: str, headers: Mapping[bytes, bytes], connections: int, *, silence: float | None, proxies: bool
+    headers: Mapping[bytes, bytes],
+    connections: int,
+    *,
+    silence: float | None,
+    verify: ssl.SSLContext | bool,
+    direct: Iterable[str] | None = None,
 ) -> httpx.AsyncClient:
-    """A client for the server at `url` that sends JSON and keeps no cookies.
+    """A client that sends JSON and keeps no cookies.
 
-    `silence` is how many seconds the server may send and take nothing, None for any; `proxies` has the environment's
-    used.
+    `silence` is how many seconds a server may send and take nothing, None for any; `verify` is False where no server
+    has https, whose certificates take 50 ms to read. Hosts in `direct`, None for all, are asked without the
+    environment's proxies.
     """
-    # Certificates take 50 ms to read, and http has no use for them.
-    verify = url.lower().startswith("https:")
     limits = httpx.Limits(max_connections=connections + 2, max_keepalive_connections=connections)
+    # A transport of our own keeps the proxies out.
+    own = partial(httpx.AsyncHTTPTransport, verify=verify, limits=limits)
     return httpx.AsyncClient(
         headers={b"Content-Type": b"application/json", **headers},
         timeout=httpx.Timeout(silence, connect=_CONNECT_SECONDS),
-        # A transport of our own keeps the environment's proxies out.
-        transport=None if proxies else httpx.AsyncHTTPTransport(verify=verify, limits=limits),
+        transport=own() if direct is None else None,
+        mounts={f"all://{f'[{host}]' if ':' in host else host}": own() for host in direct or ()},
         verify=verify,
         limits=limits,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        trust_env=proxies,
+        trust_env=direct is not None,
     )
 
 

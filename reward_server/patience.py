@@ -26,15 +26,23 @@ class Patience:
         self.last: str | None = None
 
     async def insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Repeat an attempt for as long as it raises Transient, after pauses that grow, or as long as it asks for.
+        """Repeat an attempt for as long as it raises Transient, after pauses that grow, on top of what it asks for.
 
         Written out, because only the pauses would be left to a library: what ends it is the time its block is allowed.
         """
-        ceiling = _FIRST_PAUSE
+        failures = 0
         while True:
             try:
                 return await attempt()
             except Transient as error:
                 self.last = str(error)
-                await asyncio.sleep(max(error.retry_after, random.uniform(0, ceiling)))
-                ceiling = min(2 * ceiling, _LONGEST_PAUSE)
+                await asyncio.sleep(error.retry_after + full_jitter(failures, _FIRST_PAUSE, _LONGEST_PAUSE))
+                failures += 1
+
+
+def full_jitter(failures: int, first: float, longest: float) -> float:
+    """Seconds to wait after so many failures before this one: any below a ceiling that doubles from `first` on.
+
+    Those who failed together do not come back together.
+    """
+    return random.uniform(0, min(first * 2 ** min(failures, 30), longest))

@@ -78,7 +78,8 @@ class Connection:
         self._patience = options.patience
         headers = {b"Authorization": f"Bearer {key}".encode()} if key else {}
         # The environment's proxies stay out: the server is a neighbour.
-        client = partial(new_client, self._url, headers, options.concurrency, silence=None, proxies=False)
+        is_https = self._url.lower().startswith("https:")
+        client = partial(new_client, headers, options.concurrency, silence=None, verify=is_https)
         self._sessions = Sessions(client, options.concurrency)
         self._last: str | None = None
 

@@ -1,8 +1,10 @@
-"""The client of a trainer: every rollout of a batch gets its reward from the server, or one error says why not."""
+"""The client of a trainer: every rollout of a batch gets its reward from a server, or one error says why not."""
 
 from reward_server.client.client import RewardClient
 from reward_server.client.errors import BadAnswer, RewardError, RewardRefused, RewardUnavailable, SpecMismatch
 from reward_server.client.options import ClientOptions
+from reward_server.client.sync import SyncRewardClient
+from reward_server.client.tls import TlsFiles
 
 __all__ = [
     "BadAnswer",
@@ -12,4 +14,6 @@ __all__ = [
     "RewardRefused",
     "RewardUnavailable",
     "SpecMismatch",
+    "SyncRewardClient",
+    "TlsFiles",
 ]

@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from http import HTTPStatus
 from math import fsum, isclose, isfinite
+from time import monotonic
 from types import TracebackType
 from typing import Self
 
 from reward_server import wire
 from reward_server.client.errors import BadAnswer, RewardError, RewardRefused, RewardUnavailable, SpecMismatch
-from reward_server.client.options import ClientOptions, address
+from reward_server.client.options import ClientOptions, addresses, is_loopback
 from reward_server.client.problem import describe
+from reward_server.client.servers import Server, Servers, TooLate
+from reward_server.client.tls import tls_context
 from reward_server.http_sessions import Nonsense, Reply, Sessions, TooLong, new_client, one_line, read_message, without
 from reward_server.patience import Patience, Transient
 
@@ -20,34 +23,42 @@ _MOST_BYTES = 64 * 2**20
 """Of an answer, above what it repeats of its request."""
 _LEAST_SILENCE = 30.0
 """Seconds without a byte, below which no server is given up for lost; above, it is a third of the patience."""
+_LOOK_SECONDS = 2.0
+"""Within which a server that failed has to say that it is ready again."""
 _LONGEST_TEXT = 500
 _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 class RewardClient:
-    """One server, asked for any number of batches at once, from several event loops one after the other.
+    """One server, or several that score alike, asked for any number of batches at once.
 
-    The environment's proxies are used as httpx does, but never for a loopback address.
+    From several event loops one after the other; `SyncRewardClient` is for whoever has none. The environment's proxies
+    are used as httpx does, but never for a loopback address.
     """
 
     def __init__(self, options: ClientOptions) -> None:
         """Connects to nothing yet. Raises RewardError for options that cannot be used."""
-        self._address = address(options)
-        self._name = f"the reward server at {self._clean(self._address.url)}"
+        found = addresses(options)
+        self._secrets = sorted({secret for one in found for secret in one.secrets}, key=len, reverse=True)
+        names = ", ".join(self._clean(one.url) for one in found)
+        self._are_several = len(found) > 1
+        self._name = f"the reward server{'s' if self._are_several else ''} at {names}"
         self._patience = options.patience
+        neighbours = [one.host for one in found if is_loopback(one.host)]
         client = partial(
             new_client,
-            self._address.url,
-            self._address.headers,
+            {},
             options.connections,
             silence=max(_LEAST_SILENCE, options.patience / 3),
-            proxies=not self._address.is_loopback,
+            verify=tls_context(options.urls, options.tls),
+            direct=None if len(neighbours) == len(found) else neighbours,
         )
         try:
             client()
         except Exception as error:  # whatever is wrong with the proxies and certificates that the environment names
             raise RewardError(f"no client can be made for {self._name}: {self._clean(str(error))}") from None
         self._sessions = Sessions(client, options.connections)
+        self._servers = Servers(found, self._look, options.patience)
         self._last: str | None = None
 
     async def __aenter__(self) -> Self:
@@ -61,68 +72,98 @@ class RewardClient:
     async def score(self, rollouts: Sequence[wire.Rollout]) -> wire.ScoreResponse:
         """The rewards of n rollouts: n of them, finite, in order, by the pinned spec.
 
-        Asks again for as long as the server is away or fails; scoring is pure, so that this is safe. Raises
-        RewardUnavailable once the patience is over; at once RewardRefused, SpecMismatch and BadAnswer, and RewardError
-        for rollouts that JSON has no words for.
+        Asks again, and of several servers another, for as long as none answers well; scoring is pure, so that this is
+        safe. Raises RewardUnavailable once the patience is over, or as soon as no server may be asked again before
+        that; at once RewardRefused, SpecMismatch and BadAnswer, and RewardError for rollouts that JSON cannot say.
         """
         batch = list(rollouts)
         content = _encoded(batch)
         patience = Patience()
+        deadline = monotonic() + self._patience
         try:
             async with timeout(self._patience):
-                reply = await patience.insist(lambda: self._attempt(content, batch))
-        except TimeoutError:
+                return await patience.insist(lambda: self._attempt(content, batch, deadline))
+        except (TimeoutError, TooLate) as error:
             last = patience.last or self._last
+            when = ", and may not be asked again before that" if isinstance(error, TooLate) else ""
             raise RewardUnavailable(
-                f"{self._name} gave no rewards within {self._patience:g} s; "
-                f"{f'the last that went wrong: {last}' if last else 'it answers nothing'}"
+                f"{self._name} gave no rewards within {self._patience:g} s{when}; "
+                f"{f'the last that went wrong: {last}' if last else 'nothing answers'}"
             ) from None
-        return reply
 
     async def close(self) -> None:
         """Close the connections; the next batch opens new ones."""
         await self._sessions.close()
 
-    async def _attempt(self, content: bytes, batch: Sequence[wire.Rollout]) -> wire.ScoreResponse:
-        """The same, asked once. Raises Transient for what is worth another try."""
+    async def _attempt(self, content: bytes, batch: Sequence[wire.Rollout], deadline: float) -> wire.ScoreResponse:
+        """The same, asked once of one server. Raises Transient for what is worth another try, TooLate if it is late."""
+        here = self._sessions.here()
+        try:
+            async with here.slots:
+                server = await self._servers.choose(here.first, deadline)
+                with self._servers.asking(server):
+                    answer = await self._ask(server, content, batch)
+        except Transient as error:
+            self._last = f"{self._told_at(server)}{self._clean(str(error))}"
+            if monotonic() + error.retry_after >= deadline:
+                raise TooLate from None
+            raise Transient(self._last, error.retry_after) from None
+        self._last = None
+        pin = server.address.pin
+        if pin is not None and answer.spec.digest != pin:
+            scored = self._clean(f"{answer.spec.name} ({answer.spec.digest})")
+            raise SpecMismatch(f"{self._named(server)} scored with {scored}, not with the pinned {pin}")
+        return answer
+
+    async def _ask(self, server: Server, content: bytes, batch: Sequence[wire.Rollout]) -> wire.ScoreResponse:
+        address = server.address
         most = _MOST_BYTES + 2 * len(content)
         try:
-            async with self._sessions.here().slots:
-                reply = await self._sessions.ask("POST", self._address.url, content, most)
+            reply = await self._sessions.ask("POST", address.url, content, most, address.headers)
             if reply.status in _PASSING or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise Transient(describe(reply, batch, self._clean), reply.retry_after)
             if reply.status != HTTPStatus.OK:
-                raise self._refusal(reply, batch)
+                raise self._refusal(server, reply, batch)
             answer = read_message(reply.content, wire.ScoreResponse, strict=True)
             _check(answer, batch)
-        except Transient as error:
-            self._last = self._clean(str(error))
-            raise Transient(self._last, error.retry_after) from None
         except TooLong:
-            raise self._nonsense(f"more than {most:,} bytes") from None
+            raise self._nonsense(server, f"more than {most:,} bytes") from None
         except Nonsense as error:
-            raise self._nonsense(str(error)) from None
-        self._last = None
-        for pin in self._address.pins:
-            if answer.spec.digest != pin:
-                scored = self._clean(f"{answer.spec.name} ({answer.spec.digest})")
-                raise SpecMismatch(f"{self._name} scored with {scored}, not with the pinned {pin}")
+            raise self._nonsense(server, str(error)) from None
         return answer
 
-    def _refusal(self, reply: Reply, batch: Sequence[wire.Rollout]) -> RewardError:
+    async def _look(self, server: Server) -> None:
+        """Raises Transient for a server that is not ready; one whose gateway hides whether it is may be asked."""
+        address = server.address
+        try:
+            async with timeout(_LOOK_SECONDS):
+                reply = await self._sessions.ask("GET", address.ready_url, None, _MOST_BYTES, address.headers)
+        except (TimeoutError, TooLong):
+            raise Transient(f"{address.ready_url} gives no answer") from None
+        if reply.status in _PASSING or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise Transient(f"{address.ready_url} answers {reply.status}", reply.retry_after)
+
+    def _refusal(self, server: Server, reply: Reply, batch: Sequence[wire.Rollout]) -> RewardError:
         words = describe(reply, batch, self._clean)
         if reply.status == HTTPStatus.PRECONDITION_FAILED:
-            return SpecMismatch(f"{self._name} scores with another spec: {words}")
+            return SpecMismatch(f"{self._named(server)} scores with another spec: {words}")
         if reply.status >= HTTPStatus.BAD_REQUEST:
-            return RewardRefused(f"{self._name} refuses the batch: {words}")
-        return self._nonsense(words)
+            return RewardRefused(f"{self._named(server)} refuses the batch: {words}")
+        return self._nonsense(server, words)
 
-    def _nonsense(self, what: str) -> BadAnswer:
-        return BadAnswer(f"{self._name} does not answer as it should: {self._clean(what)}")
+    def _nonsense(self, server: Server, what: str) -> BadAnswer:
+        return BadAnswer(f"{self._named(server)} does not answer as it should: {self._clean(what)}")
+
+    def _told_at(self, server: Server) -> str:
+        """Where a failure was, if there are several places."""
+        return f"{self._clean(server.address.url)}: " if self._are_several else ""
+
+    def _named(self, server: Server) -> str:
+        return f"the reward server at {self._clean(server.address.url)}"
 
     def _clean(self, text: str) -> str:
         """Text from outside, fit for a message: without keys, which are looked for before it is cut."""
-        return one_line(without(text, self._address.secrets), _LONGEST_TEXT)
+        return one_line(without(text, self._secrets), _LONGEST_TEXT)
 
 
 def _encoded(batch: list[wire.Rollout]) -> bytes:

@@ -2,7 +2,8 @@
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from math import inf
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import httpx
 
 from reward_server.client.errors import RewardError
+from reward_server.client.tls import TlsFiles
 from reward_server.http_sessions import is_usable_key
 
 
@@ -17,8 +19,9 @@ from reward_server.http_sessions import is_usable_key
 class ClientOptions:
     """What a client is set up with."""
 
-    url: str
-    """Of the server, or the whole one that a trainer is given: `…/score?spec=…&digest=…&run=…`."""
+    url: str | Sequence[str]
+    """Of the server, or the whole one that a trainer is given: `…/score?spec=…&digest=…&run=…`. Of several servers, all
+    of which have to be pinned to one digest, whichever is well and has the least to do is asked."""
     api_key: str | None = None
     """A key in the URL (`http://run:KEY@host`) wins."""
     digest: str | None = None
@@ -31,11 +34,19 @@ class ClientOptions:
     """Seconds for one batch, retries included."""
     connections: int = 64
     """Most requests in flight; further ones wait their turn, which counts towards patience."""
+    tls: TlsFiles = field(default_factory=TlsFiles)
+    """Of https servers."""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Of all servers."""
+        return (self.url,) if isinstance(self.url, str) else tuple(self.url)
 
     def __repr__(self) -> str:
         """Shows no key."""
         shown = {name: getattr(self, name) for name in self.__slots__}
-        shown |= {"url": _without_userinfo(self.url), "api_key": self.api_key and "…"}
+        urls = [_without_userinfo(url) for url in self.urls]
+        shown |= {"url": urls[0] if isinstance(self.url, str) else urls, "api_key": self.api_key and "…"}
         return f"ClientOptions({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
@@ -44,22 +55,36 @@ class Address(NamedTuple):
 
     url: str
     """To post to; without a key, since httpx logs it whole."""
+    ready_url: str
+    """Tells whether it is ready."""
+    host: str
     headers: dict[bytes, bytes]
     secrets: list[str]
-    """What no message may repeat, the longest first."""
-    pins: list[str]
-    """Digests that the spec has to have."""
-    is_loopback: bool
+    """What no message may repeat."""
+    pin: str | None
+    """The digest that the spec has to have."""
 
 
-def address(options: ClientOptions) -> Address:
-    """Raises RewardError, without a key in it, for options that cannot be used."""
-    url = _parsed(options)
+def addresses(options: ClientOptions) -> list[Address]:
+    """One for each server. Raises RewardError, without a key in it, for options that cannot be used."""
+    found = [_address(url, options) for url in options.urls]
+    pins = {address.pin for address in found}
+    if not found:
+        raise RewardError("url: there is none")
+    if len(found) > 1 and (len(pins) > 1 or None in pins):
+        raise RewardError(
+            "digest: of several servers each has to be pinned to one and the same, so that none is mixed in"
+        )
+    if not (0 < options.patience < inf and options.connections > 0):
+        raise RewardError("patience has to be a finite number of seconds above 0, and connections 1 at least")
+    return found
+
+
+def _address(given: str, options: ClientOptions) -> Address:
+    url = _parsed(given, options)
     key = options.api_key or ""
     if not is_usable_key(key):
         raise RewardError("api_key has white space around it, or a character that no header can carry")
-    if not (0 < options.patience < inf and options.connections > 0):
-        raise RewardError("patience has to be a finite number of seconds above 0, and connections 1 at least")
     headers = {b"Authorization": f"Bearer {key}".encode()} if key else {}
     if options.digest is not None:
         headers[b"If-Match"] = f'"{options.digest}"'.encode()
@@ -71,19 +96,23 @@ def address(options: ClientOptions) -> Address:
         headers[b"Authorization"] = f"Basic {basic}".encode()
         as_written = url.userinfo.decode()
         secrets += [basic, as_written, as_written.partition(":")[2], url.password or url.username]
-    pins = [pin for pin in (options.digest, url.params.get("digest")) if pin is not None]
-    secrets = sorted(filter(None, secrets), key=len, reverse=True)
-    return Address(_endpoint(url, options.spec), headers, secrets, pins, is_loopback(url.host))
+    base = url.path.removesuffix("/score").removesuffix("/get_reward").rstrip("/")
+    at = url.copy_with(userinfo=b"", fragment=None, path=f"{base}/score")
+    # What else the URL says stays, misspelt names too: the server refuses those, where we would lose a pin.
+    score = at if options.spec is None or "spec" in at.params else at.copy_add_param("spec", options.spec)
+    ready = at.copy_with(query=None, path=f"{base}/readyz")
+    pin = options.digest or url.params.get("digest")
+    return Address(str(score), str(ready), url.host, headers, list(filter(None, secrets)), pin)
 
 
-def _parsed(options: ClientOptions) -> httpx.URL:
+def _parsed(given: str, options: ClientOptions) -> httpx.URL:
     try:
-        url = httpx.URL(options.url)
+        url = httpx.URL(given)
         is_good = url.scheme in ("http", "https") and bool(url.host) and (url.port is None or 0 < url.port < 2**16)
     except httpx.InvalidURL:
         is_good = False
     if not is_good:
-        shown = _without_userinfo(options.url)
+        shown = _without_userinfo(given)
         raise RewardError(f"url: {shown!r} is not that of a server, such as http://127.0.0.1:8080/score")
     for name, value in (("spec", options.spec), ("digest", options.digest), ("run", options.run)):
         if value is None:
@@ -93,13 +122,6 @@ def _parsed(options: ClientOptions) -> httpx.URL:
         if (in_url := url.params.get(name, value)) != value:
             raise RewardError(f"{name} is {value!r}, but in the URL {in_url!r}")
     return url
-
-
-def _endpoint(given: httpx.URL, spec: str | None) -> str:
-    path = given.path.removesuffix("/score").removesuffix("/get_reward").rstrip("/")
-    url = given.copy_with(userinfo=b"", fragment=None, path=f"{path}/score")
-    # What else the URL says stays, misspelt names too: the server refuses those, where we would lose a pin.
-    return str(url if spec is None or "spec" in url.params else url.copy_add_param("spec", spec))
 
 
 def _without_userinfo(url: str) -> str:

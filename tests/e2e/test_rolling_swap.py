@@ -136,9 +136,9 @@ def swap(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Swap:
         seen = Swap(offline, proxy)
         really_ask = Sessions.ask
 
-        async def ask(sessions: Sessions, method: str, url: str, content: bytes | None, most: int) -> Reply:
+        async def ask(sessions: Sessions, *request: Any) -> Reply:
             seen.attempts += 1
-            return await really_ask(sessions, method, url, content, most)
+            return await really_ask(sessions, *request)
 
         patch.setattr(Sessions, "ask", ask)
         began = monotonic()

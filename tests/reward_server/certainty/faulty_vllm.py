@@ -139,12 +139,22 @@ class FaultyVllm:
         self.vocab_size = VOCAB_SIZE
         self.card: Json = {"id": "policy", "root": "/models/qwen", "max_model_len": LONGEST}
         self.row: Json = {"0": {"logprob": log(0.5), "rank": 1, "decoded_token": "!"}}
+        self.before_the_body: deque[Callable[[BaseHTTPRequestHandler], None]] = deque()
+        """What the next posts meet with, one after the other, when only their heads were read."""
         self._scripts: dict[str, deque[Act]] = defaultdict(deque)
         self._always: dict[str, Act] = {}
         self._at_once = 0
         self._lock = Lock()
         self._server = _Server(("127.0.0.1", port), _handler(self))
         Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    @property
+    def listener(self) -> socket.socket:
+        return self._server.socket
+
+    @listener.setter
+    def listener(self, listener: socket.socket) -> None:
+        self._server.socket = listener
 
     @property
     def port(self) -> int:
@@ -254,6 +264,10 @@ def _handler(vllm: FaultyVllm) -> type[BaseHTTPRequestHandler]:
             vllm.act(Exchange(vllm, self))
 
         def do_POST(self) -> None:
+            if vllm.before_the_body:
+                vllm.before_the_body.popleft()(self)
+                self.close_connection = True
+                return
             vllm.act(Exchange(vllm, self))
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002

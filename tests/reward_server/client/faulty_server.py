@@ -12,7 +12,7 @@ from reward_server.scoring import Scorer
 from reward_server.service import native
 from tests.reward_server.certainty.faulty_vllm import Act, Exchange, FaultyVllm
 
-SCORE = "POST /score"
+SCORE, READY = "POST /score", "GET /readyz"
 
 
 class FaultyServer(FaultyVllm):
@@ -28,6 +28,8 @@ class FaultyServer(FaultyVllm):
         super().act(exchange)
 
     def good_answer(self, exchange: Exchange) -> bytes:
+        if exchange.route == READY:
+            return b'{"status": "ready"}'
         scorer = Scorer(load_preset("shop-r1-no-rationale"), None)
         rollouts = wire.ScoreRequest.model_validate(exchange.message).rollouts
         scored = asyncio.run(scorer.score(rollouts))

@@ -27,7 +27,7 @@ def wrong(number: int = 0) -> wire.Rollout:
 RIGHT, WRONG = 0.8, 0.5
 
 
-def with_client(url: str, work: Any, **more: Any) -> Any:
+def with_client(url: str | Sequence[str], work: Any, **more: Any) -> Any:
     """What `work(client)` comes to in an event loop of its own."""
 
     async def run() -> Any:
@@ -37,12 +37,12 @@ def with_client(url: str, work: Any, **more: Any) -> Any:
     return asyncio.run(run())
 
 
-def score(url: str, *rollouts: wire.Rollout, **more: Any) -> wire.ScoreResponse:
+def score(url: str | Sequence[str], *rollouts: wire.Rollout, **more: Any) -> wire.ScoreResponse:
     answer: wire.ScoreResponse = with_client(url, lambda client: client.score(rollouts), **more)
     return answer
 
 
-def failure(url: str, *rollouts: wire.Rollout, **more: Any) -> RewardError:
+def failure(url: str | Sequence[str], *rollouts: wire.Rollout, **more: Any) -> RewardError:
     with pytest.raises(RewardError) as caught:
         score(url, *(rollouts or (right(),)), **more)
     return caught.value

@@ -82,7 +82,7 @@ def test_a_server_that_hangs_is_waited_for_until_patience_ends(server: FaultySer
     server.always(SCORE, hang)
     error = failure(server.url, patience=0.5)
     assert type(error) is RewardUnavailable
-    assert "answers nothing" in str(error)
+    assert "nothing answers" in str(error)
 
 
 def test_a_server_that_falls_silent_is_asked_again_before_patience_ends(
