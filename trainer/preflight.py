@@ -1,12 +1,15 @@
 """Checks a reward server before anybody depends on it: reachable, ready, and scoring with the spec that is expected."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import httpx
 
+from reward_server.client import RewardError, TlsFiles
 from reward_server.client.options import is_loopback
+from reward_server.client.tls import tls_context
 
 _TIMEOUT_SECONDS = 10.0
 
@@ -35,26 +38,54 @@ class Answers(NamedTuple):
     """To /specs/NAME; None where no spec was named."""
 
 
-def check_server(url: str, *, digest: str | None = None, api_key: str | None = None) -> ServerFacts:
-    """Ask the server at `url` what it is and what would score.
+class Access(NamedTuple):
+    """What opens a server."""
 
-    `url` may be the one a trainer is given, with `/score` and with `?spec=` and `?digest=`, which are then checked.
-    Raises PreflightError when it cannot be reached, is not ready, refuses the key, or scores with another spec than the
-    one whose `digest` is given. Neither the facts nor an error repeat a key, be it `api_key` or part of the URL.
+    api_key: str | None = None
+    tls: TlsFiles = TlsFiles()
+
+
+NO_KEY = Access()
+
+
+def check_servers(urls: Sequence[str], *, digest: str | None = None, access: Access = NO_KEY) -> list[ServerFacts]:
+    """Ask the servers at `urls` what they are and what would score; one, or several that have to score alike.
+
+    A URL may be the one a trainer is given, with `/score` and with `?spec=` and `?digest=`, which are then checked.
+    Raises PreflightError when one cannot be reached, is not ready, refuses the key, or scores with another spec than
+    the one whose `digest` is given, or than the others. Neither the facts nor an error repeat a key, be it the
+    `access`'s or part of a URL.
     """
-    facts = ask_server(url, api_key=api_key).facts
-    for wanted in (digest, httpx.URL(url).params.get("digest")):
-        if wanted is not None and wanted != facts.digest:
-            raise PreflightError(f"{facts.url} scores with {facts.spec} ({facts.digest}), not with the run's {wanted}")
-    return facts
+    found = []
+    for url in urls:
+        facts = ask_server(url, access=access).facts
+        for wanted in (digest, httpx.URL(url).params.get("digest")):
+            if wanted is not None and wanted != facts.digest:
+                raise PreflightError(
+                    f"{facts.url} scores with {facts.spec} ({facts.digest}), not with the run's {wanted}"
+                )
+        found.append(facts)
+    check_digests(found)
+    return found
 
 
-def ask_server(url: str, *, spec: str | None = None, api_key: str | None = None) -> Answers:
+def check_digests(servers: Sequence[ServerFacts]) -> None:
+    """Raise PreflightError where two servers of one run score with different specs."""
+    first, *others = servers
+    for other in others:
+        if other.digest != first.digest:
+            raise PreflightError(
+                f"{first.url} scores with {first.spec} ({first.digest}), but {other.url} with {other.spec} "
+                f"({other.digest})"
+            )
+
+
+def ask_server(url: str, *, spec: str | None = None, access: Access = NO_KEY) -> Answers:
     """What a ready server says of itself, and of the `spec`, or of the one in `url`, in place of its default.
 
     Raises PreflightError when it cannot be reached, is not ready, refuses the key, or has no such spec.
     """
-    given, shown, client = _client(url, api_key)
+    given, shown, client = _client(url, access)
     name, detail = given.params.get("spec", spec), None
     with client:
         _get(client, shown, "/readyz")
@@ -64,9 +95,9 @@ def ask_server(url: str, *, spec: str | None = None, api_key: str | None = None)
     return Answers(_facts(shown, version if name is None else _with_spec(version, detail)), version, detail)
 
 
-def _client(url: str, api_key: str | None) -> tuple[httpx.URL, str, httpx.Client]:
+def _client(url: str, access: Access) -> tuple[httpx.URL, str, httpx.Client]:
     """The URL as given, the server as errors show it, and a client of it."""
-    headers = {b"Authorization": f"Bearer {api_key}".encode()} if api_key else {}
+    headers = {b"Authorization": f"Bearer {access.api_key}".encode()} if access.api_key else {}
     try:
         given = httpx.URL(url)
         if given.scheme not in ("http", "https"):
@@ -74,12 +105,17 @@ def _client(url: str, api_key: str | None) -> tuple[httpx.URL, str, httpx.Client
         base = given.copy_with(query=None, fragment=None)
         base = base.copy_with(path=base.path.removesuffix("/score").removesuffix("/get_reward"))
         shown = str(base.copy_with(userinfo=b"")).rstrip("/")
+        verify = tls_context([url], access.tls)
         # The key is for the server, and the environment's proxies may not even reach a loopback address.
-        transport = httpx.HTTPTransport() if is_loopback(given.host) else None
-        client = httpx.Client(base_url=base, headers=headers, timeout=_TIMEOUT_SECONDS, transport=transport)
+        transport = httpx.HTTPTransport(verify=verify) if is_loopback(given.host) else None
+        client = httpx.Client(
+            base_url=base, headers=headers, timeout=_TIMEOUT_SECONDS, transport=transport, verify=verify
+        )
         return given, shown, client
     except httpx.InvalidURL as error:
         raise PreflightError(f"the server's URL is none: {error}") from None
+    except RewardError as error:
+        raise PreflightError(str(error)) from None
 
 
 def _with_spec(version: Any, spec: Any) -> Any:

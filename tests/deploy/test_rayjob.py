@@ -137,7 +137,7 @@ def test_no_key_is_written_down(name: str) -> None:
 @each
 def test_the_server_is_called_by_its_name_in_the_cluster(name: str, recipe: Recipe) -> None:
     assert recipe.server is not None
-    url = urlsplit(recipe.server.url)
+    url = urlsplit(*recipe.server.urls)
     assert re.fullmatch(r"shop-r1-[a-z0-9-]+\.[a-z0-9-]+\.svc\.cluster\.local", url.hostname or "")
     assert url.port == 8080
 

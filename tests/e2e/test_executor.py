@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reward_server.reward.spec import load_preset
 from tests.e2e.training_environment import BIN, environment
 from tests.servers import Server, running_server
 
@@ -104,6 +105,14 @@ def test_a_server_that_is_away_is_waited_for_and_told_of_and_at_last_an_error() 
         "RewardUnavailable: the reward server at http://127.0.0.1:1/score gave no rewards"
     )
     assert "waiting for the reward server for" in logged
+
+
+def test_of_several_servers_another_scores_for_one_that_is_away(certainty_server: Server) -> None:
+    digest = load_preset("shop-r1").digest
+    groups = [[case(BUY_NOW)] for _ in range(4)]
+    results, _ = drive(f"http://127.0.0.1:1,{certainty_server.url}", *groups, digest=digest)
+    certainty = 0.005 * (log(768) - log(2))
+    assert [result["reward"] for result in results] == pytest.approx([1001 + certainty] * 4, rel=1e-9)
 
 
 def test_a_server_that_measures_another_model_s_certainty_gives_no_reward() -> None:

@@ -8,12 +8,18 @@ from threading import Thread
 import pytest
 
 from reward_server import __version__
+from reward_server.client import TlsFiles
 from reward_server.reward.spec import load_preset
 from tests.servers import Server, running_server
 from tests.trainer.web_server import VERSION, Answers, ready, web_server
-from trainer.preflight import PreflightError, check_server
+from trainer.preflight import Access, PreflightError, ServerFacts, check_servers
 
 SPEC = load_preset("shop-r1-no-rationale")
+
+
+def check_server(url: str, digest: str | None = None, api_key: str | None = None) -> ServerFacts:
+    (facts,) = check_servers([url], digest=digest, access=Access(api_key))
+    return facts
 
 
 def refusal(url: str, digest: str | None = None, api_key: str | None = None) -> str:
@@ -187,3 +193,18 @@ def test_the_spec_and_the_digest_in_a_trainer_s_url_are_checked(server: Server) 
     assert "404" in refusal(f"{server.url}/score?spec=nonexistent")
     assert "sha256:00" in refusal(f"{server.url}/score?digest=sha256:00")
     assert binary in refusal(f"{server.url}/score?spec=binary", digest=SPEC.digest)
+
+
+def test_several_servers_have_to_score_with_one_spec(server: Server, certainty_server: Server) -> None:
+    same = f"{certainty_server.url}/score?spec={SPEC.name}"
+    assert [facts.digest for facts in check_servers([server.url, same])] == [SPEC.digest] * 2
+    with pytest.raises(PreflightError) as caught:
+        check_servers([server.url, certainty_server.url])
+    for word in (server.url, certainty_server.url, SPEC.digest, load_preset("shop-r1").digest):
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "https://127.0.0.1:1"])
+def test_tls_files_that_cannot_be_used_are_named(url: str) -> None:
+    with pytest.raises(PreflightError, match=r"^ca_file: "):
+        check_servers([url], access=Access(tls=TlsFiles("gone.pem")))

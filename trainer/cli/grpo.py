@@ -23,7 +23,9 @@ def grpo(
     model: ModelOption = None,
     data: DataOption = None,
     out: OutOption = None,
-    server: Annotated[str | None, typer.Option("--server", help="The reward server's address.")] = None,
+    server: Annotated[
+        list[str] | None, typer.Option("--server", help="The reward server's address; once for each of several.")
+    ] = None,
     spec: Annotated[str | None, typer.Option("--spec", help="Which of its reward specs scores.")] = None,
     changes: SetOption = None,
     ray: Annotated[
@@ -43,6 +45,7 @@ def grpo(
     """
     from trainer.openrlhf.run.command import Where
 
-    shortcuts = {"model": model, "data": data, "out": out, "server.url": server, "server.spec": spec}
+    address = server[0] if server and len(server) == 1 else server or None
+    shortcuts = {"model": model, "data": data, "out": out, "server.url": address, "server.spec": spec}
     options = Options(shortcuts, changes, resume, overwrite, dry_run)
     train("grpo", recipe, options, Where(ray=ray, api_key=api_key or None))

@@ -1,6 +1,6 @@
 """What `shop-r1 sft` and `shop-r1 grpo` share: their options, the checks before a run, and its start."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,7 +36,7 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the exact c
 class Options:
     """What the command line says besides the recipe's name."""
 
-    shortcuts: dict[str, str | None]
+    shortcuts: Mapping[str, str | list[str] | None]
     """Recipe keys that have an option of their own."""
     changes: list[str] | None
     resume: bool
@@ -139,6 +139,7 @@ def _announce(start: "Start", ready: "Ready") -> None:
     }
     if ready.server is not None:
         server = ready.server.facts
-        facts |= {"server": f"{server.url}, {server.spec}", "digest": server.digest}
+        urls = start.recipe.server.urls if start.recipe.server is not None else []
+        facts |= {"server": f"{', '.join(urls)}, {server.spec}", "digest": server.digest}
     for name, value in facts.items():
         console.print(f"{name:>8}  [bold]{printable(value)}[/]", soft_wrap=True)

@@ -42,6 +42,15 @@ def test_a_server_that_is_ready_is_described_in_full_and_exits_with_0(server: Se
     assert [fact for fact in facts if fact not in done.stdout] == []
 
 
+def test_several_servers_are_described_and_have_to_score_alike(server: Server, certainty_server: Server) -> None:
+    same = f"{certainty_server.url}/score?spec={SPEC.name}"
+    done = run("check", server.url, same)
+    assert (done.returncode, done.stdout.count(SPEC.digest)) == (0, 2)
+    done = run("check", server.url, certainty_server.url)
+    assert (done.returncode, done.stdout) == (NOT_READY, "")
+    assert f"{server.url} scores with" in done.stderr
+
+
 def test_another_digest_exits_with_1_and_names_both(server: Server) -> None:
     wanted = load_preset("shop-r1").digest
     done = run("check", server.url, "--digest", wanted)

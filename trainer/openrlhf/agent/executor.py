@@ -13,7 +13,7 @@ from typing import Any
 from openrlhf.utils.agent import SingleTurnAgentExecutor
 
 from reward_server.certainty.span import RationaleFinder
-from reward_server.client import ClientOptions, RewardClient
+from reward_server.client import ClientOptions, RewardClient, TlsFiles
 from reward_server.wire import CertaintyEvidence, Rollout, ScoreResponse
 from trainer.openrlhf.agent.agreed_certainty import check_certainty
 from trainer.openrlhf.agent.equal_rewards import as_float32_can_average
@@ -53,12 +53,13 @@ class AgentExecutor(SingleTurnAgentExecutor):
         self._settings = settings = AgentSettings()
         self._client = RewardClient(
             ClientOptions(
-                settings.server_url,
+                settings.server_url.split(","),
                 api_key=settings.api_key.get_secret_value() if settings.api_key else None,
                 digest=settings.digest,
                 run=settings.run,
                 spec=settings.spec,
                 patience=settings.patience,
+                tls=TlsFiles(settings.tls_ca_file, settings.tls_certificate, settings.tls_key),
             )
         )
         self._action_types = settings.action_types.split(",")

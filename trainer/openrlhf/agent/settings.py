@@ -23,7 +23,7 @@ class AgentSettings(BaseSettings):
     )
 
     server_url: str
-    """Of the reward server."""
+    """Of the reward server; of several, with commas between."""
     api_key: SecretStr | None = None
     """Its API key."""
     spec: str | None = None
@@ -42,6 +42,12 @@ class AgentSettings(BaseSettings):
     """Logprobs per token, where rollouts carry them; more give narrower bounds."""
     patience: Annotated[float, Field(gt=0)] = 600.0
     """Seconds until a reward that cannot be had ends the run."""
+    tls_ca_file: Path | None = None
+    """Of an https server: who may sign its certificate."""
+    tls_certificate: Path | None = None
+    """That shows it who asks."""
+    tls_key: Path | None = None
+    """The certificate's."""
     rollouts: Path | None = None
     """Folder to keep every scored rollout in."""
     action_types: str = "click,terminate,type_and_submit"

@@ -50,9 +50,9 @@ def problems_of_place(recipe: Recipe, where: Where) -> Iterator[str]:
 def _problems_of_submission(recipe: Recipe, address: str) -> Iterator[str]:
     if recipe.device == "cpu":
         yield "device: a run on a CPU starts a Ray of its own; leave --ray out"
-    if recipe.server is not None and _is_loopback(recipe.server.url) and not _is_loopback(address):
-        url = recipe.server.url
-        yield f"server.url: {url} is this machine alone; the cluster's nodes need an address they can reach"
+    for url in recipe.server.urls if recipe.server is not None and not _is_loopback(address) else ():
+        if _is_loopback(url):
+            yield f"server.url: {url} is this machine alone; the cluster's nodes need an address they can reach"
 
 
 def _problems_of_nodes(recipe: Recipe, where: Where) -> Iterator[str]:

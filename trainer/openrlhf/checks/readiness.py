@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from reward_server import __version__
+from reward_server.client import TlsFiles
 from trainer.openrlhf.agent.settings import VARIABLES
 from trainer.openrlhf.checks.agreement import check_flags
 from trainer.openrlhf.checks.amount import Plan, check_rows
@@ -24,7 +25,7 @@ from trainer.openrlhf.checks.model_fit import check_context, check_ends
 from trainer.openrlhf.checks.overwriting import check_apart, check_survive
 from trainer.openrlhf.checks.resuming import check_certainty, check_history, check_version
 from trainer.openrlhf.checks.reward_clip import check_clip
-from trainer.openrlhf.checks.server import RunServer, check_run_server
+from trainer.openrlhf.checks.server import RunServer, check_run_servers
 from trainer.openrlhf.problems import EnvironmentProblem, FolderError, RunProblem
 from trainer.openrlhf.recipe.flags import Read, to_arguments
 from trainer.openrlhf.recipe.parser import check_kept, check_names, installed_version, parse, parser_of
@@ -32,7 +33,7 @@ from trainer.openrlhf.recipe.paths import full_path, model_argument, with_full_p
 from trainer.openrlhf.recipe.recipe import Recipe
 from trainer.openrlhf.run.command import Command, ServerPin, Where, arguments, make_command
 from trainer.openrlhf.run.folder import Manifest, RunFolder, check_digest, check_new, check_resumable
-from trainer.preflight import PreflightError
+from trainer.preflight import Access, PreflightError
 
 Advance = Callable[[int], None]
 Progress = Callable[[int], Advance]
@@ -231,7 +232,8 @@ def _ask(start: Start) -> RunServer:
             "server.agent: OpenRLHF's own call can carry a key only in its URL, which it prints into its log: use the "
             "executor, or a server without keys"
         )
-    return check_run_server(server.url, server.spec, server.certainty, api_key=key)
+    tls = TlsFiles(**server.tls.model_dump()) if server.tls is not None else TlsFiles()
+    return check_run_servers(server.urls, server.spec, server.certainty, Access(key, tls))
 
 
 def _command(start: Start, server: RunServer | None) -> Command:

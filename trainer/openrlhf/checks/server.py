@@ -1,5 +1,6 @@
 """Whether a reward server can reward a whole run: the run's spec loaded, and the certainty that it counts on."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -7,7 +8,7 @@ from pydantic import ValidationError
 from reward_server import __version__
 from reward_server.reward.spec import RewardSpec
 from trainer.openrlhf.agent.settings import CertaintyFrom
-from trainer.preflight import PreflightError, ServerFacts, ask_server
+from trainer.preflight import NO_KEY, Access, PreflightError, ServerFacts, ask_server, check_digests
 
 
 class RunServer(NamedTuple):
@@ -20,13 +21,36 @@ class RunServer(NamedTuple):
     """Whose certainty the server measures; None where it measures none, or has not yet."""
 
 
-def check_run_server(url: str, spec: str, certainty: CertaintyFrom, *, api_key: str | None = None) -> RunServer:
-    """Ask the server whether it can reward a whole run: ready, the spec loaded, and the certainty the run counts on.
+def check_run_servers(urls: Sequence[str], spec: str, certainty: CertaintyFrom, access: Access = NO_KEY) -> RunServer:
+    """Ask each server whether it can reward a whole run: ready, the spec loaded, and the certainty the run counts on.
 
     `certainty` says whose it is: `rollout`, each rollout brings the policy's own; `server`, the server measures it;
-    `none`, the spec has no use for it. Raises PreflightError as `ask_server` does, and where these do not fit.
+    `none`, the spec has no use for it. Returns the first of those that may reward any rollout, and so have to do it
+    alike. Raises PreflightError as `ask_server` does, and where these do not fit.
     """
-    facts, version, detail = ask_server(url, spec=spec, api_key=api_key)
+    first, *others = [_check_run_server(url, spec, certainty, access) for url in urls]
+    check_digests([first.facts, *(other.facts for other in others)])
+    for other in others if certainty == "server" else ():
+        here, there = first.facts, other.facts
+        if here.certainty_source != there.certainty_source:
+            raise PreflightError(
+                f"{here.url} takes certainty from the source {here.certainty_source}, but {there.url} from "
+                f"{there.certainty_source}"
+            )
+        if (
+            None not in (first.certainty_model, other.certainty_model)
+            and first.certainty_model != other.certainty_model
+        ):
+            raise PreflightError(
+                f"{here.url} measures the certainty of {first.certainty_model}, but {there.url} that of "
+                f"{other.certainty_model}"
+            )
+        first = first._replace(certainty_model=first.certainty_model or other.certainty_model)
+    return first
+
+
+def _check_run_server(url: str, spec: str, certainty: CertaintyFrom, access: Access) -> RunServer:
+    facts, version, detail = ask_server(url, spec=spec, access=access)
     try:
         read = RewardSpec.model_validate({"name": facts.spec, **detail["spec"]})
         takes_rollouts, model = version["certainty"]["takes_rollouts"], version["certainty"]["model"]

@@ -21,6 +21,9 @@ _WHOLE: Mapping[str, Callable[[str], object]] = {
     "model": model_argument,
     "data": full_path,
     "out": full_path,
+    "server.tls.ca_file": full_path,
+    "server.tls.certificate": full_path,
+    "server.tls.key": full_path,
     "openrlhf.eval.dataset": full_path,
 }
 

@@ -10,7 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from trainer.openrlhf.agent.settings import MOST_LOGPROBS, CertaintyFrom
 from trainer.openrlhf.problems import RecipeError
@@ -33,10 +34,29 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class ServerPart(_Part):
-    """Which server scores the rollouts, and how."""
+def _address_or_list(value: object) -> object:
+    """As it is, where it is one address or a list of some."""
+    addresses = value if isinstance(value, list) else [value]
+    if not addresses or not all(isinstance(one, str) and one and one.isprintable() for one in addresses):
+        raise PydanticCustomError("addresses", "an address, or a list of them")
+    return value
 
-    url: Text = "http://127.0.0.1:8080"
+
+class TlsPart(_Part):
+    """PEM files for an https server, at the same paths on every node."""
+
+    ca_file: Text | None = None
+    """Of who may sign its certificate; default: those that httpx trusts."""
+    certificate: Text | None = None
+    """That shows it who asks."""
+    key: Text | None = None
+    """The certificate's, without a passphrase; default: the certificate's file has it."""
+
+
+class ServerPart(_Part):
+    """Which server scores the rollouts, or which several, and how."""
+
+    url: Annotated[str | list[str], PlainValidator(_address_or_list)] = "http://127.0.0.1:8080"
     spec: Text = "shop-r1"
     certainty: CertaintyFrom = "rollout"
     """Whose the rationale's certainty is: the policy's own top-k logprobs travel, the server measures it, or nobody."""
@@ -46,13 +66,27 @@ class ServerPart(_Part):
     """Log-probabilities per token; OpenRLHF's vLLM engines give 20 at most."""
     patience: Seconds = 600.0
     """Seconds a rollout waits for the server before the run fails."""
+    tls: TlsPart | None = None
+    """What an https server is trusted by and shown."""
+
+    @property
+    def urls(self) -> list[str]:
+        """Of all servers."""
+        return [self.url] if isinstance(self.url, str) else self.url
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
-        if "@" in self.url.split("://", 1)[-1].split("/", 1)[0]:
-            raise ValueError("url: it holds a user or a key, which logs would repeat; put the key into SHOP_R1_API_KEY")
-        if "?" in self.url:
-            raise ValueError("url: spec, digest and run are added by the command; say the server's address alone")
+        for url in self.urls:
+            if "@" in url.split("://", 1)[-1].split("/", 1)[0]:
+                raise ValueError(
+                    "url: it holds a user or a key, which logs would repeat; put the key into SHOP_R1_API_KEY"
+                )
+            if "?" in url:
+                raise ValueError("url: spec, digest and run are added by the command; say the server's address alone")
+            if "," in url:
+                raise ValueError("url: of several servers, a list: [http://one:8080, http://two:8080]")
+        if self.agent == "plain" and self.tls is not None:
+            raise ValueError("agent: OpenRLHF's own call takes no files for TLS; use the executor")
         if self.agent == "plain" and self.certainty == "rollout":
             raise ValueError("agent: OpenRLHF's own call carries no log-probabilities, which certainty: rollout needs")
         return self
@@ -112,6 +146,9 @@ class Recipe(_Part):
     def as_dict(self) -> dict[str, Any]:
         """What `recipe.yaml` holds: every key that is not null."""
         return self.model_dump(exclude_none=True)
+
+
+_PARTS: Mapping[KeyPath, type[_Part]] = {("server",): ServerPart, ("server", "tls"): TlsPart}
 
 
 @cache
@@ -235,7 +272,7 @@ def _sentence(error: ValidationError, origins: Origins, fallback: str) -> str:
         key, reason = reason.split(": ", 1)
         path = (*path, key)
     if first["type"] == "extra_forbidden":
-        fields = ServerPart.model_fields if path[0] == "server" else Recipe.model_fields
+        fields = _PARTS.get(path[:-1], Recipe).model_fields
         reason = f"no such key; there are {', '.join(fields)}"
     source = _origin(path, origins, fallback)
     return f"{source}: {'.'.join(map(str, path)) or 'recipe'}: {reason}"

@@ -162,14 +162,16 @@ def agent_environment(server: ServerPart, folder: RunFolder, pin: ServerPin | No
     if pin and server.certainty == "server":
         measured = {"certainty_source": pin.certainty_source, "certainty_model": pin.certainty_model}
         known |= {name: value for name, value in measured.items() if value is not None}
+    files = server.tls.model_dump(exclude_none=True) if server.tls is not None else {}
     settings = {
-        "server_url": server.url,
+        "server_url": ",".join(server.urls),
         "spec": server.spec,
         **known,
         "run": folder.name,
         "certainty": server.certainty,
         "top_k": str(server.top_k),
         "patience": f"{server.patience:g}",
+        **{f"tls_{name}": str(full_path(file)) for name, file in files.items()},
         "rollouts": str(folder.rollouts),
     }
     return {VARIABLES[name]: value for name, value in settings.items()}
@@ -178,9 +180,10 @@ def agent_environment(server: ServerPart, folder: RunFolder, pin: ServerPin | No
 def _reward(server: ServerPart, folder: RunFolder, pin: ServerPin | None) -> list[str]:
     if server.agent == "executor":
         return ["--train.agent_func_path", str(AGENT)]
-    query = {"spec": server.spec, **({"digest": pin.digest} if pin else {}), "run": folder.name}
-    base = server.url.rstrip("/").removesuffix("/score")
-    return ["--reward.remote_url", f"{base}/score?{urlencode(query, safe=':')}"]
+    query = urlencode({"spec": server.spec, **({"digest": pin.digest} if pin else {}), "run": folder.name}, safe=":")
+    urls = [f"{url.rstrip('/').removesuffix('/score')}/score?{query}" for url in server.urls]
+    # OpenRLHF asks them one after the other.
+    return ["--reward.remote_url", ",".join(urls)]
 
 
 def _job_id(run: str) -> str:

@@ -22,6 +22,7 @@ _MAY_CHANGE = (
     ("wandb",),
     ("server", "url"),
     ("server", "patience"),
+    ("server", "tls"),
     ("openrlhf", "ckpt"),
     ("openrlhf", "logger"),
 )

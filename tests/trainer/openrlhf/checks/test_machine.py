@@ -104,6 +104,9 @@ def test_a_cluster_that_cannot_be_reached_is_told(url: str) -> None:
 
 def test_nodes_elsewhere_cannot_reach_a_server_on_this_machine() -> None:
     assert "server.url: http://127.0.0.1:8080 is this machine" in refusal("grpo", where=Where(ray="http://head:8265"))
+    several = ("server.url", ["http://rewards:8080", "http://localhost:8080"])
+    said = refusal("grpo", several, where=Where(ray="http://head:8265"))
+    assert said.startswith("server.url: http://localhost:8080 is this machine alone")
 
 
 @pytest.mark.parametrize("status", ["PENDING", "RUNNING"])

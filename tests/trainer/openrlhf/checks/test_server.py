@@ -1,6 +1,7 @@
 """The server of a run: fit for it, or refused in a sentence."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -9,8 +10,12 @@ from reward_server.reward.spec import load_preset
 from tests.servers import Server, running_server
 from tests.trainer.web_server import VERSION, ready, web_server
 from trainer.openrlhf.agent.settings import CertaintyFrom
-from trainer.openrlhf.checks.server import check_run_server
+from trainer.openrlhf.checks.server import RunServer, check_run_servers
 from trainer.preflight import PreflightError
+
+
+def check_run_server(url: str, spec: str, certainty: CertaintyFrom) -> RunServer:
+    return check_run_servers([url], spec, certainty)
 
 
 def run_refusal(url: str, spec: str, certainty: CertaintyFrom) -> str:
@@ -69,3 +74,28 @@ def test_a_server_of_another_version_is_told_by_what_it_says_of_a_spec(detail: o
     answers = {**ready(VERSION), "/specs/shop-r1": (200, json.dumps(detail).encode())}
     with web_server(answers) as url:
         assert f"its version is 9.9, and this is {__version__}" in run_refusal(url, "shop-r1", "none")
+
+
+def test_several_servers_have_to_reward_alike(server: Server, certainty_server: Server) -> None:
+    alike = check_run_servers([server.url, certainty_server.url], "shop-r1-no-rationale", "none")
+    assert alike.facts.url == server.url
+
+
+def described(source: str, model: str | None) -> Any:
+    """A server that scores with shop-r1, and whose certainty is as said."""
+    spec = load_preset("shop-r1")
+    told = {"name": spec.name, "digest": spec.digest}
+    certainty = {"source": source, "takes_rollouts": False, "model": model}
+    version = {"server_version": __version__, "spec": told, "certainty": certainty}
+    detail = {**told, "spec": spec.canonical()}
+    return web_server(ready(version) | {"/specs/shop-r1": (200, json.dumps(detail).encode())})
+
+
+def test_servers_that_measure_have_the_same_source_and_model() -> None:
+    with described("local", "a") as first, described("vllm", "a") as second, described("local", "b") as third:
+        with pytest.raises(PreflightError, match=r"takes certainty from the source local, but .* from vllm"):
+            check_run_servers([first, second], "shop-r1", "server")
+        with pytest.raises(PreflightError, match=r"measures the certainty of a, but .* that of b"):
+            check_run_servers([first, third], "shop-r1", "server")
+        with described("local", None) as silent:
+            assert check_run_servers([silent, first], "shop-r1", "server").certainty_model == "a"

@@ -72,13 +72,20 @@ def test_the_model_that_the_server_measures_is_pinned_where_it_measures() -> Non
 
 
 def test_what_the_environment_says_is_what_the_agent_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    changes = {"url": "http://host:1", "spec": "opera", "certainty": "server", "top_k": 5, "patience": 7.5}
+    changes = {
+        "url": ["https://host:1", "https://host:2"],
+        "spec": "opera",
+        "certainty": "server",
+        "top_k": 5,
+        "patience": 7.5,
+        "tls": {"ca_file": "/tls/ca.pem", "certificate": "/tls/run.pem", "key": "/tls/run.key"},
+    }
     recipe = read_recipe("grpo", [(f"server.{key}", value) for key, value in changes.items()])
     pin = ServerPin("http://host:1", "sha256:ab", ("click", "scroll"), "Qwen/Qwen2.5-3B", "vllm")
     for name, value in make_command(recipe, FOLDER, pin, Where(api_key="hush")).environment.items():
         monkeypatch.setenv(name, value)
     assert AgentSettings().model_dump() == {
-        "server_url": "http://host:1",
+        "server_url": "https://host:1,https://host:2",
         "api_key": SecretStr("hush"),
         "spec": "opera",
         "digest": "sha256:ab",
@@ -88,6 +95,9 @@ def test_what_the_environment_says_is_what_the_agent_reads(monkeypatch: pytest.M
         "certainty_model": "Qwen/Qwen2.5-3B",
         "top_k": 5,
         "patience": 7.5,
+        "tls_ca_file": Path("/tls/ca.pem"),
+        "tls_certificate": Path("/tls/run.pem"),
+        "tls_key": Path("/tls/run.key"),
         "rollouts": Path("/runs/my run/rollouts"),
         "action_types": "click,scroll",
     }
@@ -195,6 +205,10 @@ def test_openrlhf_s_own_call_has_all_in_its_url() -> None:
     command = made("grpo-no-rationale", ("server.agent", "plain"), ("server.url", "http://host:1/score"))
     url = "http://host:1/score?spec=shop-r1-no-rationale&digest=sha256:ab&run=my+run"
     assert value_of(command.argv, "--reward.remote_url") == url
+    both = made(
+        "grpo-no-rationale", ("server.agent", "plain"), ("server.url", ["http://host:1/score", "http://host:1/"])
+    )
+    assert value_of(both.argv, "--reward.remote_url") == f"{url},{url}"
     assert command.environment == {"PYTHONUNBUFFERED": "1"}
     assert "--train.agent_func_path" not in command.argv
 
