@@ -126,11 +126,11 @@ def test_waiting_for_ones_turn_counts_towards_patience(server: FaultyServer) -> 
     server.always(SCORE, hang)
 
     async def all_at_once(client: RewardClient) -> list[Any]:
-        return await asyncio.gather(*(client.score([right()]) for _ in range(5)), return_exceptions=True)
+        return await asyncio.gather(*(client.score([right()]) for _ in range(50)), return_exceptions=True)
 
     outcomes = with_client(server.url, all_at_once, connections=1, patience=0.5)
-    assert [type(outcome) for outcome in outcomes] == [RewardUnavailable] * 5
-    assert server.count(SCORE) == 1
+    assert [type(outcome) for outcome in outcomes] == [RewardUnavailable] * 50
+    assert server.count(SCORE) < 50, "not each had its turn, and then its patience"
 
 
 def test_a_batch_that_nobody_waits_for_any_more_leaves_nothing_running(server: FaultyServer) -> None:

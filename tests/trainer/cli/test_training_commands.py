@@ -76,6 +76,13 @@ def test_a_dry_run_pins_the_spec_of_a_server_that_is_there(certainty_server: Ser
     assert "SHOP_R1_ACTION_TYPES=click,terminate,type_and_submit" in done.stdout
 
 
+def test_several_servers_are_named_one_by_one(certainty_server: Server, tmp_path: Path) -> None:
+    twice = ("--server", certainty_server.url, "--server", f"{certainty_server.url}/")
+    done = run("grpo", "no-dars", "--dry-run", *twice, cwd=tmp_path)
+    assert f"SHOP_R1_SERVER_URL={certainty_server.url},{certainty_server.url}/" in done.stdout
+    assert f"SHOP_R1_DIGEST={load_preset('shop-r1-no-dars').digest}" in done.stdout
+
+
 def test_a_key_is_used_and_never_printed(tmp_path: Path) -> None:
     with running_server("--api-keys", "hush-hush") as server:
         done = run("grpo", "--dry-run", "--server", server.url, cwd=tmp_path, SHOP_R1_API_KEY="hush-hush")
