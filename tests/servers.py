@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryFile
+from typing import IO
 
 import httpx
 
@@ -42,12 +43,15 @@ class Server:
 
 
 @contextmanager
-def running_server(*flags: str, **environment: str) -> Iterator[Server]:
+def running_server(*flags: str, log: IO[bytes] | None = None, **environment: str) -> Iterator[Server]:
     """Start a server on a free port, wait for its banner, stop it with SIGTERM at the end."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("REWARD_")}
-    with TemporaryFile() as log:
+    with TemporaryFile() as file:
         process = subprocess.Popen(
-            [*COMMAND, "serve", "--port", "0", *flags], env={**clean, **environment}, stderr=subprocess.PIPE, stdout=log
+            [*COMMAND, "serve", "--port", "0", *flags],
+            env={**clean, **environment},
+            stderr=subprocess.PIPE,
+            stdout=log or file,
         )
         assert process.stderr is not None
         banner = ""

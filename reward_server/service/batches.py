@@ -17,7 +17,7 @@ from reward_server.service.answers import json_answer
 from reward_server.service.certainty import certainty_headers
 from reward_server.service.dialect import Dialect
 from reward_server.service.large import LARGE_BYTES, LARGE_COUNT, LargeBatches
-from reward_server.service.limits import body_pieces, check_depth, declared_size
+from reward_server.service.limits import body_pieces, check_depth, check_weight, declared_size
 from reward_server.service.problems import certainty_problem, unprocessable
 from reward_server.service.state import ServerState
 
@@ -45,12 +45,15 @@ async def score_batch(request: Request, state: ServerState, scorer: Scorer) -> R
             size += len(piece)
             if state.large is not None and size > LARGE_BYTES:
                 return await _pass_on(request, state.large, read, pieces)
-        message = _decode(b"".join(read))
+        body = b"".join(read)
+        check_weight(body, state.settings)
+        message = _decode(body)
         dialect = _dialect(message)
         if dialect.count(message, state.settings) > LARGE_COUNT and state.large is not None:
             return await _pass_on(request, state.large, read, pieces)
         # Texts that wait for their certainty are not kept a second time.
         read.clear()
+        del body
         check_depth(message, dialect.flat, state.settings)
         rollouts = dialect.to_rollouts(_validate(dialect, message), state.settings)
         scored = await _while_connected(request, _score(rollouts, dialect, scorer, deadline))

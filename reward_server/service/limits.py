@@ -9,6 +9,9 @@ from fastapi import Request
 from reward_server.service.problems import Problem, unprocessable
 from reward_server.settings import Settings
 
+_LIST_BYTES, _KEY_BYTES, _VALUE_BYTES = 88, 110, 40
+"""That Python takes for an empty list or object, for a short key and its place, and for a number or a short text."""
+_MOST_WEIGHT = 6
 _LONGEST_LENGTH = 18
 """Digits of a Content-Length beyond which no limit can allow it."""
 
@@ -43,6 +46,22 @@ async def body_pieces(request: Request, settings: Settings) -> AsyncIterator[byt
         if size > settings.max_body_bytes:
             raise _too_large("more bytes arriving", settings.max_body_bytes)
         yield piece
+
+
+def check_weight(body: bytes, settings: Settings) -> None:
+    """Raise a 422 Problem for JSON whose values would take far more memory than its bytes do.
+
+    An estimate, above what they take, that looks at no more than how often some characters stand in the body.
+    """
+    lists = body.count(b"[") + body.count(b"{")
+    keys = body.count(b'":')
+    weight = _LIST_BYTES * lists + _KEY_BYTES * keys + _VALUE_BYTES * body.count(b",")
+    most = _MOST_WEIGHT * settings.max_body_bytes
+    if weight > most:
+        reason = f"so many small values that they might take {weight:,} bytes of memory; {_MOST_WEIGHT} times"
+        raise unprocessable(
+            "over-limit", ("", f"{reason} REWARD_MAX_BODY_BYTES is the most: send fewer rollouts at once")
+        )
 
 
 def count_within(pointer: str, rollouts: object, settings: Settings) -> int:

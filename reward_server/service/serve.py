@@ -1,6 +1,7 @@
 """Runs the service under uvicorn: a banner once it listens, and a shutdown that finishes what it has begun."""
 
 import asyncio
+import logging
 import os
 import resource
 import signal
@@ -39,6 +40,8 @@ def serve(settings: Settings) -> int:
 
     Raises SpecError, ConfigurationError or SourceError when the server cannot serve what it was told to.
     """
+    # A log that cannot be written is no reason to write about that to the same full disk.
+    logging.raiseExceptions = False
     _allow_many_connections()
     if settings.workers == 1:
         return _run(_create_state(settings))
@@ -121,7 +124,8 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and self.has_banner:
             port = self.servers[0].sockets[0].getsockname()[1]
-            print_banner(self.state, port)
+            with suppress(OSError):  # a full disk, or nobody there to read it
+                print_banner(self.state, port)
         if self.started and self.is_up is not None:
             self.is_up.set()
 

@@ -1,0 +1,96 @@
+"""Load without faults: every call is made once, and every reward is compared."""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import cycle, islice
+from time import monotonic
+
+import orjson
+import uvloop
+
+from tests.chaos.memory import watched
+from tests.chaos.outcome import Outcome
+from tests.chaos.rollouts import Expected, native_body, openrlhf_body, rollouts
+from tests.e2e.plain_http import PlainClient
+from tests.reward_server.service.support import sample
+from tests.servers import Server, running_server
+
+SPEC = "shop-r1-no-rationale"
+OPENRLHF_PAGE = 100_000
+"""Bytes of a page, which OpenRLHF sends twice."""
+BATCH = 1_024
+
+
+def one_rollout_a_call(calls: int, in_flight: int = 512) -> Outcome:
+    """As stock OpenRLHF asks: 200 KB a call, a new connection for each, hundreds at once."""
+    outcome = Outcome(f"{in_flight} calls of OpenRLHF's in flight")
+    expected = rollouts(64, SPEC, OPENRLHF_PAGE)
+    return _under_load(outcome, [(openrlhf_body(item.rollout), [item]) for item in expected], calls, in_flight)
+
+
+def a_batch_a_call(calls: int, in_flight: int = 8) -> Outcome:
+    """As a trainer of one's own may ask: one GRPO batch a call."""
+    outcome = Outcome(f"{in_flight} batches of {BATCH:,} in flight")
+    batches = [rollouts(BATCH, SPEC)]
+    return _under_load(outcome, [(native_body(batch), batch) for batch in batches], calls, in_flight, keeps=True)
+
+
+def _under_load(
+    outcome: Outcome,
+    bodies: Sequence[tuple[bytes, Sequence[Expected]]],
+    calls: int,
+    in_flight: int,
+    *,
+    keeps: bool = False,
+) -> Outcome:
+    with running_server("--spec", SPEC, "--certainty", "none") as server, watched(outcome, server.process.pid):
+        counted = _rollouts_counted(server)
+        began = monotonic()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_post(outcome, server, bodies, calls, in_flight, keeps=keeps))
+        outcome.seconds = monotonic() - began
+        outcome.twice = int(_rollouts_counted(server) - counted) - (outcome.asked - outcome.lost)
+    return outcome
+
+
+async def _post(
+    outcome: Outcome,
+    server: Server,
+    bodies: Sequence[tuple[bytes, Sequence[Expected]]],
+    calls: int,
+    in_flight: int,
+    *,
+    keeps: bool,
+) -> None:
+    client = PlainClient(server.url.removeprefix("http://"), "/score", {}, keeps=keeps)
+    todo = islice(cycle(bodies), calls)
+    last = monotonic()
+
+    async def ask() -> None:
+        nonlocal last
+        for body, expected in todo:
+            outcome.asked += len(expected)
+            outcome.tries += 1
+            try:
+                answer = orjson.loads((await client.post(body)).body)
+            except Exception as error:
+                outcome.lost += len(expected)
+                outcome.notes[:] = [repr(error)[:200]]
+                continue
+            outcome.longest_silence = max(outcome.longest_silence, monotonic() - last)
+            last = monotonic()
+            outcome.wrong += count_wrong(answer["rewards"], expected)
+
+    await asyncio.gather(*(ask() for _ in range(in_flight)))
+
+
+def count_wrong(rewards: Sequence[float], expected: Sequence[Expected]) -> int:
+    """How many rewards are not those that have to be earned, to the last bit; all, where there are too many or few."""
+    if len(rewards) != len(expected):
+        return len(expected)
+    return sum(reward != item.reward for reward, item in zip(rewards, expected, strict=True))
+
+
+def _rollouts_counted(server: Server) -> float:
+    reasons = ("valid", "not_json")
+    return sum(sample(server, "shop_r1_rollouts_total", spec=SPEC, reason=reason) for reason in reasons)
