@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.1
 
 CERTAINTY := $(or $(REWARD_CERTAINTY),local)
 
-.PHONY: help serve report test check e2e bench train-smoke train-study lock clean
+.PHONY: help serve report test check e2e chaos bench train-smoke train-study lock clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ check: .venv/.dev  ## Lint and type-check.
 
 e2e: .venv/.dev .venv-train/.installed  ## Run the slow checks, with the real OpenRLHF and vLLM.
 	@$(BIN)/pytest -m e2e --durations=5
+
+chaos: .venv/.dev .venv-train/.installed  ## Load the server, break it and attack it, and see that no reward is lost or wrong (1 hour).
+	@$(BIN)/python -m tests.chaos --json out/chaos.json
 
 bench: .venv/.dev .venv-train/.installed  ## Time scoring core, start, simplifier and certainty against named peers.
 	@$(BIN)/python benchmarks/scoring_core.py

@@ -1,6 +1,7 @@
 """`python -m tests.chaos`: load, faults and attacks, one after the other, and a table of what came of each."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -28,8 +29,9 @@ def main(
         outcome = trial()
         console.print(f"{'good' if outcome.is_good else 'BAD '}  {outcome.name}")
         outcomes.append(outcome)
-    Console().print(table(outcomes))
+    Console(width=None if sys.stdout.isatty() else 160).print(table(outcomes))
     if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps([outcome.as_json() for outcome in outcomes], indent=1), encoding="utf-8")
     raise typer.Exit(0 if all(outcome.is_good for outcome in outcomes) else 1)
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import ExitStack
 from math import nan
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import uvloop
@@ -55,7 +56,7 @@ def server_killed(times: int) -> Outcome:
                     server = await asyncio.to_thread(servers.enter_context, running_server(*flags))
                 await stream.more(50)
 
-    return _told(outcome, story)
+    return told_by(story, outcome)
 
 
 def one_of_two_killed(times: int) -> Outcome:
@@ -76,7 +77,7 @@ def one_of_two_killed(times: int) -> Outcome:
                     servers[number % 2] = await asyncio.to_thread(stack.enter_context, again)
                 await stream.more(50)
 
-    return _told(outcome, story)
+    return told_by(story, outcome)
 
 
 def worker_killed(times: int) -> Outcome:
@@ -93,7 +94,7 @@ def worker_killed(times: int) -> Outcome:
                     spawned_by(server)[0].kill()
                 await stream.more(50)
 
-    return _told(outcome, story)
+    return told_by(story, outcome)
 
 
 def restarted_under_load(times: int) -> Outcome:
@@ -117,7 +118,7 @@ def restarted_under_load(times: int) -> Outcome:
                     old = new
                 await stream.more(50)
 
-    return _told(outcome, story)
+    return told_by(story, outcome)
 
 
 SOURCE_FAULTS: dict[str, Act] = {
@@ -169,14 +170,27 @@ def source_slow(seconds: float) -> Outcome:
 
 
 def source_killed(seconds: float) -> Outcome:
-    """A certainty source that is gone, its port too, and comes back."""
-    outcome = Outcome(f"certainty source gone for {seconds:g} s")
+    """A certainty source that is gone, its port too, and comes back; the server is killed and restarted meanwhile."""
+    outcome = Outcome(f"certainty source gone for {seconds:g} s, server restarted")
+    port = free_port()
 
-    async def during(vllm: FaultyVllm, stream: Stream) -> None:
-        await asyncio.to_thread(vllm.stop)
-        await asyncio.sleep(seconds)
+    async def story() -> None:
+        with ExitStack() as stack:
+            vllm = stack.enter_context(running_vllm())
+            flags = ("--certainty", "vllm", "--vllm-url", vllm.url, "--port", str(port))
+            server = stack.enter_context(running_server(*flags))
+            stream = Stream(outcome, server.url, rollouts(256, "shop-r1"))
+            async with stream.running(IN_FLIGHT):
+                await stream.more(50)
+                await asyncio.to_thread(vllm.stop)
+                await asyncio.sleep(seconds / 2)
+                await _kill(server)
+                await asyncio.to_thread(stack.enter_context, running_server(*flags))
+                await asyncio.sleep(seconds / 2)
+                stack.enter_context(running_vllm(vllm.port))
+                await stream.more(50)
 
-    return _with_source(outcome, during, comes_back=True)
+    return told_by(story, outcome)
 
 
 def source_lie(name: str) -> Outcome:
@@ -209,7 +223,7 @@ def half_open(seconds: float) -> Outcome:
             for connection in idle:
                 connection.close()
 
-    return _told(outcome, story)
+    return told_by(story, outcome)
 
 
 def log_disk_full() -> Outcome:
@@ -222,28 +236,19 @@ def log_disk_full() -> Outcome:
             async with stream.running(IN_FLIGHT):
                 await stream.more(200)
 
-    return _told(outcome, story)
+    return told_by(story, outcome)
 
 
-def _with_source(
-    outcome: Outcome, during: Callable[[FaultyVllm, Stream], Awaitable[None]], *, comes_back: bool = False
-) -> Outcome:
-    spec = "shop-r1"
-
+def _with_source(outcome: Outcome, during: Callable[[FaultyVllm, Stream], Awaitable[None]]) -> Outcome:
     async def story() -> None:
-        with ExitStack() as stack:
-            vllm = stack.enter_context(running_vllm())
-            flags = ("--spec", spec, "--certainty", "vllm", "--vllm-url", vllm.url)
-            server = stack.enter_context(running_server(*flags))
-            stream = Stream(outcome, server.url, rollouts(256, spec))
+        with running_vllm() as vllm, running_server("--certainty", "vllm", "--vllm-url", vllm.url) as server:
+            stream = Stream(outcome, server.url, rollouts(256, "shop-r1"))
             async with stream.running(IN_FLIGHT):
                 await stream.more(50)
                 await during(vllm, stream)
-                if comes_back:
-                    stack.enter_context(running_vllm(vllm.port))
                 await stream.more(50)
 
-    return _told(outcome, story)
+    return told_by(story, outcome)
 
 
 async def _kill(server: Server) -> None:
@@ -256,7 +261,10 @@ async def _until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.05)
 
 
-def _told(outcome: Outcome, story: Callable[[], Coroutine[Any, Any, None]]) -> Outcome:
+def told_by(story: Callable[[], Coroutine[Any, Any, None]], outcome: Outcome) -> Outcome:
+    """What came of a story."""
+    began = monotonic()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(story())
+    outcome.seconds = monotonic() - began
     return outcome

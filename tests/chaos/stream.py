@@ -56,7 +56,6 @@ class Stream:
     @asynccontextmanager
     async def running(self, in_flight: int) -> AsyncIterator[None]:
         """Post while the block runs, and wait for the last answers after it."""
-        began = monotonic()
         really_ask = Sessions.ask
 
         async def ask(sessions: Sessions, method: str, *more: object) -> Reply:
@@ -72,4 +71,3 @@ class Stream:
                 self._is_over = True
                 await asyncio.gather(*asking)
                 await self._client.close()
-        self.outcome.seconds = monotonic() - began

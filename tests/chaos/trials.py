@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from tests.chaos import attacks, faults, loads
+from tests.chaos import attacks, faults, loads, openrlhf
 from tests.chaos.outcome import Outcome
 
 Trial = Callable[[], Outcome]
@@ -27,6 +27,7 @@ def trials(*, short: bool) -> dict[str, Trial]:
         **{f"source-{slug(name)}": partial(faults.source_fault, name, seconds) for name in faults.SOURCE_FAULTS},
         "source-slow": partial(faults.source_slow, 1.0 if short else 10.0),
         "source-gone": partial(faults.source_killed, 2 * seconds),
+        "source-gone-under-openrlhf": partial(openrlhf.source_gone, 2 * seconds, 32 if short else 256),
         **{f"source-{slug(name)}": partial(faults.source_lie, name) for name in faults.SOURCE_LIES},
         **{f"attack-{slug(name)}": partial(attacks.bodies, name, size, 1) for name in attacks.BODIES},
         "attack-four-at-once": partial(attacks.bodies, "white space", size, 4),
