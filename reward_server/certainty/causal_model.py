@@ -14,13 +14,14 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging
 
-from reward_server.certainty.divergence import Floats, divergence, log_softmax
+from reward_server.certainty.divergence import Floats
+from reward_server.certainty.exact import exact
 from reward_server.certainty.source import Kind
 
 _READ_AT_ONCE = 1024
 """Tokens of a forward pass from which no distribution is needed: bounds the memory that a long prompt takes."""
 _ROWS_AT_ONCE = 64
-"""Distributions held at once: a row of 151,936 logits is worked on in several copies of 1.2 MB."""
+"""Distributions held at once: a row of 151,936 logits is worked on in a few copies of 1.2 MB."""
 
 
 class ModelError(ValueError):
@@ -124,10 +125,10 @@ def _load(model: str | Path, revision: str | None) -> PreTrainedModel:
 
 
 def _certainty(logits: torch.Tensor, kind: Kind) -> Floats:
-    rows = logits.float().cpu().numpy()
-    if not np.isfinite(rows).all():
+    if not torch.isfinite(logits).all():
         raise ModelError("its logits are not all finite numbers, so it has no distribution")
-    return divergence(log_softmax(rows), kind)
+    values: Floats = exact(logits, kind).cpu().numpy()
+    return values
 
 
 def _pieces(token_ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:

@@ -1,16 +1,13 @@
-"""Self-certainty of one token: how far the model's distribution p over V tokens is from uniform, in nats.
+"""Bounds of a token's self-certainty KL(p‖U) = ln V − H(p), in nats, where only the k largest of V are known.
 
-Exactly, from all V log-probabilities, in the three readings of the paper; and as bounds of KL(p‖U) = ln V − H(p) where
-only the k largest are known. Then the mass of the tail is known, its shape is not: spread evenly it has the most
-entropy; packed into as few tokens as p_k allows, the least. KL(U‖p) has no finite upper bound from them.
+The mass of the tail is known then, its shape is not: spread evenly it has the most entropy; packed into as few tokens
+as p_k allows, the least. KL(U‖p) has no finite upper bound from them. Exactly, from all V, it is told by `exact.py`.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from reward_server.certainty.source import Kind
 
 SUM_TOLERANCE = 1e-3
 """How far over 1 the probabilities of a row may sum: float32 logprobs, rounded to four digits at most."""
@@ -32,33 +29,6 @@ class LogprobsError(ValueError):
         super().__init__(reason)
         self.row = row
         self.reason = reason
-
-
-def log_softmax(logits: NDArray[np.floating]) -> Floats:
-    """Log-probabilities of each row of logits, shape (tokens, V), in double precision whatever theirs is."""
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return shifted
-
-
-def divergence(logprobs: Floats, kind: Kind) -> Floats:
-    """The certainty of each token, in nats, from all its natural log-probabilities.
-
-    `logprobs` has shape (tokens, V); the answer (tokens,): 0 for uniform rows, and for a one-hot row ln V (that over V,
-    infinity) by kind. Raises LogprobsError for rows that are no distribution, such as those of another vocabulary size.
-    """
-    vocab_size = logprobs.shape[1]
-    _refuse(np.isnan(logprobs), "a log-probability is not a number")
-    _refuse(logprobs > 0, "a log-probability is above 0")
-    probabilities = np.exp(logprobs)
-    off = np.abs(probabilities.sum(axis=1) - 1) > SUM_TOLERANCE
-    _refuse(off, f"the probabilities of {vocab_size} tokens do not sum to 1; are they all that the model has?")
-    if kind == "kl_from_uniform":
-        from_uniform: Floats = np.maximum(-logprobs.mean(axis=1) - np.log(vocab_size), 0)
-        return from_uniform
-    to_uniform: Floats = np.maximum(np.log(vocab_size) + _p_log_p(probabilities).sum(axis=1), 0)
-    return to_uniform / vocab_size if kind == "kl_to_uniform_over_vocab" else to_uniform
 
 
 def bounds_from_top_k(logprobs: Floats, vocab_size: int) -> Bounds:

@@ -14,7 +14,7 @@ COLUMNS = ("logprob", "entropy", "kl_from_uniform")
 def token_statistics(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """For each row of logits, shape (n, V): ln p of its target, H(p) and KL(U‖p), in nats; shape (n, 3), float32.
 
-    The same definitions as `certainty/divergence.py`, in single precision and in place, which is what a GPU is good at.
+    The same definitions as `certainty/exact.py`, in single precision and in place, which is what a GPU is good at.
     """
     logprobs = logits.float()
     logprobs = logprobs - logprobs.logsumexp(-1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Self-certainty from all log-probabilities, and its bounds from the top k: they hold the truth and are attained."""
+"""Bounds of self-certainty from the top k log-probabilities: they hold the truth and are attained."""
 
 from itertools import pairwise
 from math import exp, log
@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reward_server.certainty.divergence import Floats, LogprobsError, bounds_from_top_k, divergence, log_softmax
-from reward_server.certainty.source import Kind
+from reward_server.certainty.divergence import Floats, LogprobsError, bounds_from_top_k
 
 weights = st.lists(st.floats(1e-6, 1.0), min_size=2, max_size=30)
 
@@ -109,66 +108,7 @@ def test_each_token_is_bounded_by_itself() -> None:
     assert exp(-0.1) + exp(-3.0) < 1, "the rows are distributions"
 
 
-KINDS: tuple[Kind, ...] = ("kl_to_uniform", "kl_to_uniform_over_vocab", "kl_from_uniform")
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("size", [2, 764, 151_936])
-def test_a_uniform_distribution_is_certain_of_nothing(kind: Kind, size: int) -> None:
-    assert divergence(np.full((3, size), -log(size)), kind) == pytest.approx([0, 0, 0], abs=1e-12)
-
-
-def test_a_one_hot_distribution_is_as_certain_as_can_be() -> None:
-    one_hot = np.full((1, 8), -np.inf)
-    one_hot[0, 5] = 0.0
-    assert divergence(one_hot, "kl_to_uniform") == pytest.approx([log(8)])
-    assert divergence(one_hot, "kl_to_uniform_over_vocab") == pytest.approx([log(8) / 8])
-    assert divergence(one_hot, "kl_from_uniform")[0] == np.inf
-
-
-def test_the_three_kinds_worked_out_by_hand() -> None:
-    # p = (1/2, 1/4, 1/4): H = 3/2 ln 2; KL(U‖p) = −ln 3 − (ln ½ + 2 ln ¼)/3 = 5/3 ln 2 − ln 3.
-    row = np.log([[0.5, 0.25, 0.25]])
-    assert divergence(row, "kl_to_uniform") == pytest.approx([log(3) - 1.5 * log(2)])
-    assert divergence(row, "kl_to_uniform_over_vocab") == pytest.approx([(log(3) - 1.5 * log(2)) / 3])
-    assert divergence(row, "kl_from_uniform") == pytest.approx([5 / 3 * log(2) - log(3)])
-
-
-@given(st.lists(st.floats(-30, 30), min_size=2, max_size=40))
-def test_the_kinds_are_the_relative_entropies_that_their_definitions_give(logits: list[float]) -> None:
-    p = np.exp(np.array(logits) - max(logits))
-    p /= p.sum()
-    u = np.full(p.size, 1 / p.size)
-    row = log_softmax(np.array([logits]))
-    assert divergence(row, "kl_to_uniform")[0] == pytest.approx(kl_to_uniform(p), rel=1e-9, abs=1e-9)
-    assert divergence(row, "kl_from_uniform")[0] == pytest.approx(float((u * np.log(u / p)).sum()), rel=1e-9, abs=1e-9)
-
-
-def test_logits_may_be_of_any_size_and_in_half_precision() -> None:
-    row = log_softmax(np.array([[1e4, 1e4, -1e4], [-1e4, -1e4, -1e4]], dtype=np.float16))
-    assert row.dtype == np.float64
-    assert row[0] == pytest.approx([-log(2), -log(2), -20_000 - log(2)])
-    assert row[1] == pytest.approx([-log(3)] * 3)
-
-
 @given(weights)
-def test_all_of_a_vocabulary_is_the_same_as_its_bounds_with_nothing_left_out(drawn: list[float]) -> None:
-    row = np.log(np.array([drawn]) / sum(drawn))
-    lower, upper = bounds_from_top_k(row, row.shape[1])
-    exact = divergence(row, "kl_to_uniform")
-    assert (float(lower[0]), float(upper[0])) == pytest.approx((float(exact[0]),) * 2, abs=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("rows", "at", "reason"),
-    [
-        ([[log(0.5), log(0.5)], [0.1, -3.0]], 1, "above 0"),
-        ([[log(0.5), log(0.5)], [float("nan"), -3.0]], 1, "not a number"),
-        ([[log(0.5), log(0.25)]], 0, "do not sum to 1"),
-        ([[log(0.7), log(0.7)]], 0, "do not sum to 1"),
-    ],
-)
-def test_rows_that_are_no_distribution_are_refused(rows: list[list[float]], at: int, reason: str) -> None:
-    with pytest.raises(LogprobsError, match=reason) as caught:
-        divergence(np.array(rows), "kl_to_uniform")
-    assert caught.value.row == at
+def test_with_nothing_left_out_the_bounds_are_the_truth(drawn: list[float]) -> None:
+    p = np.array(drawn) / sum(drawn)
+    assert bounds(p, p.size) == pytest.approx((kl_to_uniform(p),) * 2, abs=1e-9)

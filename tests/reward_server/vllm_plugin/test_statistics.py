@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from reward_server.certainty.divergence import divergence, log_softmax
+from reward_server.certainty.exact import exact
 from reward_server.vllm_plugin.statistics import ROWS_AT_ONCE, hidden_state_statistics, token_statistics
 
 TOLERANCE = 1e-4
@@ -17,11 +17,11 @@ def test_three_numbers_tell_of_a_distribution_over_qwens_vocabulary(scale: float
     logits = (torch.randn(3, 151_936, generator=torch.Generator().manual_seed(0)) * scale).to(dtype)
     targets = torch.tensor([0, 7, 151_935])
     logprob, entropy, from_uniform = token_statistics(logits, targets).double().numpy().T
-    expected = log_softmax(logits.float().numpy())
+    expected = logits.double().log_softmax(1)
     relative = max(1.0, scale) * TOLERANCE
-    assert logprob == pytest.approx(expected[[0, 1, 2], targets.numpy()], abs=relative)
-    assert np.log(151_936) - entropy == pytest.approx(divergence(expected, "kl_to_uniform"), abs=TOLERANCE)
-    assert from_uniform == pytest.approx(divergence(expected, "kl_from_uniform"), abs=relative)
+    assert logprob == pytest.approx(expected[[0, 1, 2], targets].numpy(), abs=relative)
+    assert np.log(151_936) - entropy == pytest.approx(exact(logits, "kl_to_uniform").numpy(), abs=TOLERANCE)
+    assert from_uniform == pytest.approx(exact(logits, "kl_from_uniform").numpy(), abs=relative)
 
 
 def test_an_impossible_token_takes_no_part_in_the_entropy_and_makes_the_other_divergence_infinite() -> None:
