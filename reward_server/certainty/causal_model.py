@@ -24,6 +24,10 @@ _ROWS_AT_ONCE = 64
 """Distributions held at once: a row of 151,936 logits is worked on in a few copies of 1.2 MB."""
 
 
+OutOfMemory = torch.OutOfMemoryError
+"""A GPU without room for what was asked; nothing of it stays there."""
+
+
 class ModelError(ValueError):
     """Weights that no certainty can be told from; says why."""
 
@@ -48,11 +52,13 @@ class CausalModel:
 
     def __init__(self, model: str | Path, revision: str | None) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        # NVIDIA's images let float32 products have the ten binary digits of TF32.
+        torch.set_float32_matmul_precision("highest")
         self._model = _load(model, revision).to(self.device).eval()
         # transformers 5.24 renamed what it had read: whichever name the model has is taken, without a warning.
         known = inspect.signature(self._model.forward).parameters
         self._cache = "cache" if "cache" in known else "past_key_values"
-        self._probe()
+        self.probe()
         config = self._model.config.get_text_config()
         self.vocab_size: int = self._model.get_input_embeddings().weight.shape[0]
         self.longest: int | None = getattr(config, "max_position_embeddings", None)
@@ -92,8 +98,8 @@ class CausalModel:
         output = self._model(input_ids=ids, **{self._cache: cache}, use_cache=True, logits_to_keep=keep)
         return getattr(output, self._cache), output.logits[0]
 
-    def _probe(self) -> None:
-        """Raise ModelError for an architecture that cannot be read piece by piece, or weights that are not numbers."""
+    def probe(self) -> None:
+        """Read a token. Raises ModelError where the weights are no numbers, or cannot read a text piece by piece."""
         name = type(self._model).__name__
         if "logits_to_keep" not in inspect.signature(self._model.forward).parameters:
             raise ModelError(f"{name} computes the logits of a whole prompt or none")

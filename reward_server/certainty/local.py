@@ -21,6 +21,7 @@ from reward_server.certainty.source import (
     Model,
     RationaleRequest,
     SourceError,
+    SourceUnavailable,
     TokensRead,
 )
 from reward_server.certainty.span import RationaleFinder
@@ -73,6 +74,7 @@ class LocalSource(CertaintySource):
         # One thread, and its queue: forward passes take all cores each, and a caller who has left blocks nobody.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="certainty")
         self._read = TokensRead(0, 0)
+        self._has_failed = False
 
     @property
     def model(self) -> Model:
@@ -97,10 +99,15 @@ class LocalSource(CertaintySource):
     async def measure(self, requests: Sequence[RationaleRequest], kind: Kind) -> list[Certainty]:
         """One certainty per request, in order.
 
-        Raises EvidenceError naming every request that cannot be measured, and SourceError where the model computes no
-        finite logits.
+        Raises EvidenceError naming every request that cannot be measured, SourceUnavailable where a GPU has no memory
+        left, and SourceError where the model computes no finite logits or its device has failed.
         """
         return await asyncio.get_running_loop().run_in_executor(self._worker, self._measure, requests, kind)
+
+    async def check(self) -> None:
+        """Raise SourceError where the device has failed and fails again: a GPU does so until the process ends."""
+        if self._has_failed:
+            await asyncio.get_running_loop().run_in_executor(self._worker, self._probe)
 
     async def close(self) -> None:
         """Drop what waits to be measured."""
@@ -151,18 +158,37 @@ class LocalSource(CertaintySource):
         self, prompt: Sequence[int], spans: Sequence[tuple[Sequence[int], int]], kind: Kind
     ) -> list[Floats]:
         """For each (token ids, start), the certainties from its start on, the prompt read once for all."""
-        from reward_server.certainty.causal_model import ModelError
+        from reward_server.certainty.causal_model import ModelError, OutOfMemory
 
+        name = self._weights.name
         try:
             context = self._language_model.read(prompt)
             return [self._language_model.certainties(context, ids, start, kind) for ids, start in spans]
         except ModelError as error:
-            raise SourceError(f"the certainty of {self._weights.name!r} cannot be told: {error}") from None
+            raise SourceError(f"the certainty of {name!r} cannot be told: {error}") from None
+        except OutOfMemory as error:
+            longest = len(prompt) + max(len(ids) for ids, _ in spans)
+            reason = f"the GPU has no memory left for {name!r} to read {longest} tokens: {_first_sentence(error)}"
+            raise SourceUnavailable(reason) from None
+        except RuntimeError as error:
+            self._has_failed = True
+            raise self._device_failed(error) from None
+
+    def _device_failed(self, error: RuntimeError) -> SourceError:
+        device = self._language_model.device
+        return SourceError(f"{device} failed to compute {self._weights.name!r}: {_first_sentence(error)}")
+
+    def _probe(self) -> None:
+        try:
+            self._language_model.probe()
+        except RuntimeError as error:
+            raise self._device_failed(error) from None
+        self._has_failed = False
 
 
 def _load(files: ModelFiles) -> "CausalModel":
     try:
-        from reward_server.certainty.causal_model import CausalModel
+        from reward_server.certainty.causal_model import CausalModel, OutOfMemory
     except ImportError as error:
         raise SourceError(
             f"REWARD_CERTAINTY: the source 'local' needs torch and transformers ({error}): "
@@ -170,6 +196,11 @@ def _load(files: ModelFiles) -> "CausalModel":
         ) from None
     try:
         return CausalModel(files.weights, files.commit)
+    except OutOfMemory as error:
+        raise SourceError(
+            f"REWARD_CERTAINTY_MODEL: the GPU has no room for {files.name!r} in float32: {_first_sentence(error)}; "
+            "choose a smaller model, or hide the GPU by CUDA_VISIBLE_DEVICES="
+        ) from None
     # Whatever a file can be wrong about: transformers and safetensors have no common error.
     except Exception as error:
         reason = shorten(str(error), _LONGEST_REASON, placeholder=" …")
@@ -177,6 +208,11 @@ def _load(files: ModelFiles) -> "CausalModel":
             f"REWARD_CERTAINTY_MODEL: {files.name!r} cannot be loaded: {reason}; "
             "give a causal language model with its weights in safetensors"
         ) from error
+
+
+def _first_sentence(error: RuntimeError) -> str:
+    """What torch says first; the rest is advice on its settings."""
+    return shorten(str(error).strip().splitlines()[0], _LONGEST_REASON, placeholder=" …")
 
 
 def _tokenizer(files: ModelFiles, model: "CausalModel") -> Tokenizer:
