@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import AutoModelForCausalLM, GenerationConfig
 from transformers.utils import logging
 
@@ -15,6 +16,8 @@ from trainer.generation.sampling import Sampling
 
 _MOST_ROWS, _MOST_TOKENS = 64, 65_536
 """Of a batch, padding and completions included: bounds the memory that the cache takes."""
+_REPEATABLE = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+"""Not cuDNN's attention: with one new token at a time, in bfloat16, no two calls of it round alike."""
 
 
 class TransformersEngine(Engine):
@@ -78,7 +81,7 @@ class TransformersEngine(Engine):
             **drawing,
         )
         devices = [torch.cuda.current_device()] if self._device == "cuda" else []
-        with torch.random.fork_rng(devices):
+        with torch.random.fork_rng(devices), sdpa_kernel(_REPEATABLE):
             torch.manual_seed(sampling.seed_of(prompts[0].line, start))
             written = self._model.generate(
                 input_ids=ids.clamp(min=0).to(self._device), attention_mask=(ids >= 0).long().to(self._device)

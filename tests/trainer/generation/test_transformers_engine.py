@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -83,6 +84,23 @@ def test_the_same_seed_draws_the_same_and_another_draws_others(chat: Chat, engin
     assert answers(chat, engine, sampling, 3) == first
     assert answers(chat, engine, sampling._replace(seed=1), 3) != first
     assert any(one != other for one, other in first)
+
+
+def test_nothing_is_written_with_the_attention_that_rounds_differently_each_time(
+    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    forward = Qwen2ForCausalLM.forward
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        seen.append(torch.backends.cuda.cudnn_sdp_enabled())
+        return forward(*arguments, **options)
+
+    monkeypatch.setattr(engine._model, "forward", watched.__get__(engine._model))
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    engine.generate([Prompt([5, 6, 7], 1)], Sampling(max_new_tokens=3))
+    assert seen == [False] * 3
+    assert torch.backends.cuda.cudnn_sdp_enabled() is before
 
 
 def test_rows_with_one_prompt_do_not_draw_the_same(chat: Chat, engine: TransformersEngine) -> None:
