@@ -1,5 +1,6 @@
 """What happens to every request, whatever becomes of it: it is counted and timed, and a server that stops says so."""
 
+import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
 from time import perf_counter
@@ -7,6 +8,7 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reward_server.service.metrics import Metrics
+from reward_server.service.problems import Problem
 
 
 class Measured:
@@ -43,7 +45,8 @@ class Measured:
 class Parting:
     """ASGI middleware: once the server is stopping, an answer is the last on its connection.
 
-    Its client opens the next one elsewhere; on a connection left idle, a request could cross with the end of it.
+    Its client opens the next one elsewhere; on a connection left idle, a request could cross with the end of it. A
+    request that the server no longer waits for is answered 503, so that its client asks elsewhere at once.
     """
 
     def __init__(self, app: ASGIApp, is_stopping: Callable[[], bool]) -> None:
@@ -52,10 +55,24 @@ class Parting:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        has_begun = False
 
         async def part(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
             if message["type"] == "http.response.start" and self.is_stopping():
                 message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
 
-        await self.app(scope, receive, part)
+        try:
+            await self.app(scope, receive, part)
+        except asyncio.CancelledError:
+            if not self.is_stopping():
+                raise
+            if not has_begun:
+                fault = ("", "this server stopped before it had an answer; nothing was scored")
+                problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "draining", [fault], headers={"Retry-After": "1"})
+                await problem.response()(scope, receive, part)

@@ -28,6 +28,8 @@ from reward_server.service.state import ServerState, create_state
 from reward_server.service.supervisor import Supervisor
 from reward_server.settings import Settings
 
+_log = logging.getLogger("uvicorn.error")
+
 _BACKLOG = 2_048
 """Connections that the system keeps for us until we accept them."""
 _IDLE_SECONDS = 3_660
@@ -111,8 +113,11 @@ def _allow_many_connections() -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, but the first signal starts draining, the second ends that, the third waits for nobody, and none is
-    raised again at the end."""
+    """uvicorn, but each signal ends one wait, and none is raised again at the end.
+
+    The first begins to drain, the second ends that, the third leaves requests in flight with a 503. A wait that is
+    over, or that the settings do without, takes no signal to end.
+    """
 
     def __init__(self, config: uvicorn.Config, state: ServerState, is_up: Event | None, *, has_banner: bool) -> None:
         super().__init__(config)
@@ -129,24 +134,44 @@ class _Server(uvicorn.Server):
         if self.started and self.is_up is not None:
             self.is_up.set()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:
+            await self.lifespan.shutdown()
+            # Python would wait for threads that still score what nobody reads.
+            os._exit(0)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(signum, self._drain)
+        # A terminal's SIGINT goes to all processes of a server: of several, the supervisor passes it on as SIGTERM.
+        is_one_of_several = self.is_up is not None
+        heard = (signal.SIGTERM,) if is_one_of_several else (signal.SIGINT, signal.SIGTERM)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for signum in heard:
+            loop.add_signal_handler(signum, self._end_a_wait)
         try:
             yield
         finally:
-            for signum in (signal.SIGINT, signal.SIGTERM):
+            for signum in heard:
                 loop.remove_signal_handler(signum)
+                # All is done: one more signal must not make the process look killed.
+                signal.signal(signum, signal.SIG_IGN)
 
-    def _drain(self) -> None:
-        if self.state.draining:
-            self.force_exit = self.should_exit
-            self.should_exit = True
-            return
-        self.state.draining = True
-        asyncio.get_running_loop().call_later(self.state.settings.drain_seconds, self._exit)
+    def _end_a_wait(self) -> None:
+        if not self.state.draining:
+            self.state.draining = True
+            asyncio.get_running_loop().call_later(self.state.settings.drain_seconds, self._stop)
+        elif not self.should_exit:
+            self._stop()
+        elif not self.force_exit:
+            self._cut_off()
 
-    def _exit(self) -> None:
+    def _stop(self) -> None:
         self.should_exit = True
+
+    def _cut_off(self) -> None:
+        self.force_exit = True
+        _log.warning("Told to stop at once; requests in flight that get a 503: %d", len(self.server_state.tasks))
+        for task in self.server_state.tasks:
+            task.cancel()

@@ -48,6 +48,12 @@ def run_by_a_shell(command: str) -> dict[str, object]:
     return dict(json.loads(ended.stdout))
 
 
+def rest_of_stderr(server: Server) -> str:
+    """What a server that has ended wrote after its banner."""
+    assert server.process.stderr is not None
+    return server.process.stderr.read().decode()
+
+
 def refuses_connections(server: Server) -> bool:
     try:
         httpx.get(f"{server.url}/healthz", timeout=60)
@@ -124,15 +130,40 @@ def test_a_request_that_never_ends_holds_the_server_up_for_a_limited_time() -> N
     with running_server(*PLAIN, "--shutdown-seconds", "1") as server, half_sent(server, BODY):
         server.process.terminate()
         assert server.process.wait(timeout=60) == 0
+        assert "Traceback" not in rest_of_stderr(server)
 
 
-def test_a_third_signal_waits_for_nobody() -> None:
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_third_signal_waits_for_nobody_and_says_so_in_one_line(signum: signal.Signals) -> None:
+    with running_server(*PLAIN, "--drain-seconds", "3600") as server, half_sent(server, BODY) as finish:
+        server.process.send_signal(signum)
+        eventually(lambda: server.get("/readyz").status_code == 503)
+        server.process.send_signal(signum)
+        eventually(lambda: refuses_connections(server))
+        server.process.send_signal(signum)
+        answer = finish()
+        assert (answer.status, answer.getheader("connection")) == (503, "close")
+        assert json.loads(answer.read())["type"] == "urn:shop-r1:problem:draining"
+        assert server.process.wait(timeout=60) == 0
+        assert rest_of_stderr(server).count("\n") == 1
+
+
+def test_without_a_time_to_drain_the_second_signal_waits_for_nobody() -> None:
     with running_server(*PLAIN) as server, half_sent(server, BODY):
         server.process.terminate()
         eventually(lambda: refuses_connections(server))
         server.process.terminate()
-        server.process.terminate()
         assert server.process.wait(timeout=60) == 0
+        assert "Traceback" not in rest_of_stderr(server)
+
+
+def test_any_number_of_signals_ends_in_a_clean_exit() -> None:
+    with running_server(*PLAIN) as server, half_sent(server, BODY):
+        while server.process.poll() is None:
+            server.process.terminate()
+            sleep(0.01)
+        assert server.process.returncode == 0
+        assert "Traceback" not in rest_of_stderr(server)
 
 
 def test_an_idle_connection_does_not_keep_the_server_from_exiting() -> None:
@@ -203,8 +234,7 @@ def test_a_clean_exit_leaves_nothing_on_stderr() -> None:
         server.post(content=b"not JSON")
         server.process.terminate()
         assert server.process.wait(timeout=60) == 0
-        assert server.process.stderr is not None
-        assert server.process.stderr.read().strip() == b""
+        assert rest_of_stderr(server).strip() == ""
 
 
 def test_a_port_in_use_is_named_and_exits_with_1(server: Server) -> None:
