@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.1
 
 CERTAINTY := $(or $(REWARD_CERTAINTY),local)
 
-.PHONY: help serve report test check e2e chaos bench train-smoke train-study lock clean
+.PHONY: help serve report test check e2e chaos bench train-smoke train-study lock audit clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,10 @@ train-study: .venv-train/.installed  ## After it: three rewards, two kinds of ad
 lock: .venv/.dev  ## Pin anew what the images are built from.
 	@$(LOCK) pyproject.toml --output-file docker/requirements.lock
 	@echo 'setuptools>=77' | $(LOCK) - --output-file docker/build.lock
+
+audit: .venv/.dev  ## Ask OSV, on the internet, about vulnerabilities of what the images are built from.
+	@for lock in requirements build; do $(BIN)/uv tool run pip-audit --vulnerability-service osv --disable-pip --require-hashes \
+	  --progress-spinner off --requirement docker/$$lock.lock || exit 1; done
 
 clean:  ## Remove the virtual environments and caches.
 	rm -rf .venv .venv-train .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* *.egg-info

@@ -1,6 +1,7 @@
 """Every setting of the server: a flag of `reward-server serve` and an environment variable `REWARD_…`."""
 
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -9,6 +10,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from reward_server.certainty.options import SourceOptions
 from reward_server.certainty.sources import SourceName
+
+Access = Literal["open", "key", "off"]
+"""Who may see a route that scores nothing: anyone, whoever has an API key, or nobody."""
+
+_SHORTEST_KEY = 16
 
 
 def _split(value: object) -> object:
@@ -80,7 +86,20 @@ class Settings(BaseSettings):
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="Keys that clients may use. Without any, every request is served."
     )
+    api_keys_file: Path | None = Field(
+        None, description="File with further keys, one a line; read again when it changes. For mounted secrets."
+    )
     open: bool = Field(False, description="Serve an address other than loopback without API keys.")
+    metrics: Access = Field("open", description="Who may see /metrics: anyone, whoever has a key, or nobody.")
+    docs: Access = Field("open", description="Who may see /openapi.json: the same.")
+    tls_cert: Path | None = Field(
+        None, description="The server's certificate and those between it and its authority, as PEM: speak HTTPS."
+    )
+    tls_key: Path | None = Field(None, description="Private key of that certificate, as PEM.")
+    tls_key_password: SecretStr | None = Field(None, description="Password of that key.")
+    tls_client_ca: Path | None = Field(
+        None, description="Authorities, as PEM, one of which has to have signed every client's certificate (mTLS)."
+    )
     max_body_bytes: int = Field(256 * 2**20, ge=1, description="Largest request body, in bytes.")
     max_rollouts: int = Field(16_384, ge=1, description="Most rollouts in one request.")
     max_field_chars: int = Field(64 * 2**20, ge=1, description="Most characters in one completion or prompt.")
@@ -124,6 +143,11 @@ class Settings(BaseSettings):
         """Whether a batch may bring its own top-k log-probabilities."""
         return self.certainty == "rollout" or (self.rollout_certainty and self.certainty != "none")
 
+    @property
+    def shortest_key(self) -> int:
+        """Characters that an API key needs: 16 where others can knock and are not let in anyway."""
+        return 1 if self.open or _is_loopback(self.host) else _SHORTEST_KEY
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.max_inflight_bytes < self.max_body_bytes:
@@ -137,10 +161,29 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _not_open_by_accident(self) -> Self:
-        if not self.api_keys and not self.open and not _is_loopback(self.host):
+        has_keys = bool(self.api_keys or self.api_keys_file)
+        if not has_keys and not self.open and not _is_loopback(self.host):
             raise ValueError(
-                f"host {self.host} is reachable from other machines: set REWARD_API_KEYS, or --open to serve anyone"
+                f"host {self.host} is reachable from other machines: set REWARD_API_KEYS or REWARD_API_KEYS_FILE, or "
+                "--open to serve anyone"
             )
+        for number, key in enumerate(self.api_keys, 1):
+            if len(key) < self.shortest_key:
+                raise ValueError(
+                    f"key {number} of REWARD_API_KEYS has {len(key)} characters; on host {self.host}, which is "
+                    f"reachable from other machines, {_SHORTEST_KEY} are needed: 'openssl rand -hex 16' makes a key"
+                )
+        for name, access in (("REWARD_METRICS", self.metrics), ("REWARD_DOCS", self.docs)):
+            if access == "key" and not has_keys:
+                raise ValueError(f"{name} is 'key', and there are no API keys")
+        return self
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("REWARD_TLS_CERT and REWARD_TLS_KEY go together: set both, or neither")
+        if self.tls_cert is None and (self.tls_key_password or self.tls_client_ca):
+            raise ValueError("REWARD_TLS_KEY_PASSWORD and REWARD_TLS_CLIENT_CA need REWARD_TLS_CERT")
         return self
 
 

@@ -59,7 +59,7 @@ def running_server(*flags: str, log: IO[bytes] | None = None, **environment: str
             line = process.stderr.readline().decode()
             assert line, f"the server did not start: {banner}"
             banner += line
-        url = re.search(r"curl -s (http://\S+)/score", banner)
+        url = re.search(r"curl -s (https?://\S+)/score", banner)
         assert url is not None
         server = Server(process, url[1], banner)
         try:

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from reward_server import __version__
+from reward_server.service.headers import Guarded
 from reward_server.service.middleware import Measured, Parting
 from reward_server.service.openapi import openapi
 from reward_server.service.problems import Problem
@@ -30,12 +31,15 @@ def create_app(state: ServerState) -> FastAPI:
         version=__version__,
         description=_DESCRIPTION,
         redirect_slashes=False,
+        # Ours is a route; FastAPI's pages load scripts from a CDN.
+        openapi_url=None,
         lifespan=_watching,
     )
     app.state.server = state
     app.include_router(router)
     if not state.is_inner:
         app.add_middleware(Measured, metrics=state.metrics)
+    app.add_middleware(Guarded)
     app.add_middleware(Parting, is_stopping=lambda: state.draining)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_exception)
@@ -73,7 +77,7 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     kind = status.phrase.lower().replace(" ", "-")
-    detail = f"{request.method} {request.url.path}: {status.phrase.lower()}; see /openapi.json"
+    detail = f"{request.method} {request.url.path}: {status.phrase.lower()}"
     return await _problem(request, Problem(status, kind, [("", detail)], headers=error.headers))
 
 

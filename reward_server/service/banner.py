@@ -15,6 +15,7 @@ from reward_server.certainty.model_files import is_demo_model
 from reward_server.certainty.sources import SourceName
 from reward_server.reward.spec import RewardSpec
 from reward_server.service.state import ServerState
+from reward_server.settings import Settings
 from reward_server.terminal import printable
 
 _FIELDS = {"name": "add_to_cart.buy_now", "text": "rice cooker"}
@@ -25,9 +26,9 @@ _PROMPT = "The page shows a rice cooker for 34 dollars. What do you do next? "
 def print_banner(state: ServerState, port: int) -> None:
     """Print to standard error, which is where logs go."""
     spec = state.default.spec
-    url = _url(state.settings.host, port)
+    url = _url(state.settings, port)
     lines = [
-        f"[bold]{url}[/]  API at /openapi.json, metrics at /metrics",
+        f"[bold]{url}[/]  {_places(state)}",
         f"spec [bold]{escape(spec.name)}[/] {spec.digest[:19]}…, {len(state.scorers)} loaded",
         *_certainty_lines(state),
     ]
@@ -38,9 +39,9 @@ def print_banner(state: ServerState, port: int) -> None:
 
 def example_command(state: ServerState, url: str) -> str:
     """A `curl` that scores one rollout on this server, for a shell."""
-    key = " -H 'Authorization: Bearer KEY'" if state.keys else ""
+    key = " -H 'Authorization: Bearer KEY'" if state.keys.is_needed else ""
     request = example_request(state.default.spec, state.settings.certainty)
-    return f"curl -s {url}/score{key} -d {shlex.quote(json.dumps(request))}"
+    return f"curl -s {url}/score{_certificates(state.settings)}{key} -d {shlex.quote(json.dumps(request))}"
 
 
 def example_request(spec: RewardSpec, source: SourceName) -> dict[str, Any]:
@@ -52,6 +53,11 @@ def example_request(spec: RewardSpec, source: SourceName) -> dict[str, Any]:
     if spec.needs_certainty:
         rollout |= {"certainty": _EVIDENCE} if source == "rollout" else {"prompt": _PROMPT}
     return {"rollouts": [rollout]}
+
+
+def _places(state: ServerState) -> str:
+    places = (("API at /openapi.json", state.settings.docs), ("metrics at /metrics", state.settings.metrics))
+    return ", ".join(place for place, access in places if access != "off")
 
 
 def _certainty_lines(state: ServerState) -> list[str]:
@@ -80,7 +86,14 @@ def _certainty_lines(state: ServerState) -> list[str]:
     return lines
 
 
-def _url(host: str, port: int) -> str:
+def _url(settings: Settings, port: int) -> str:
     """Where a client on this machine finds the server."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+    scheme = "https" if settings.tls_cert else "http"
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - binds nothing
+    return f"{scheme}://[{reachable}]:{port}" if ":" in reachable else f"{scheme}://{reachable}:{port}"
+
+
+def _certificates(settings: Settings) -> str:
+    """What curl needs to trust the server's certificate, and to show one of its own where it is asked for."""
+    authority = f" --cacert {shlex.quote(str(settings.tls_cert))}" if settings.tls_cert else ""
+    return f"{authority} --cert CERT --key KEYFILE" if settings.tls_client_ca else authority

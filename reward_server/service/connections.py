@@ -1,10 +1,19 @@
-"""Connections that hold nothing for ever: requests arrive in time, answers are taken, and peers are there."""
+"""Connections that hold nothing for ever: requests arrive in time, answers are taken, and peers are there.
+
+Nor do they hold much: httptools puts no bound on a request's head, so there is one here.
+"""
 
 import asyncio
 import socket
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from reward_server.service.problems import MEDIA_TYPE, Problem
+
+_MOST_HEAD_BYTES = 64 * 2**10
+"""Of a request's first line and headers. What arrives in one piece with their end, up to 256 KiB, is not counted."""
 
 _PROBE_SECONDS = 60
 """Of silence, after which a peer is asked whether it is still there; uvicorn would wait for one that is not."""
@@ -22,6 +31,8 @@ def timed_connections(seconds: float) -> type[asyncio.Protocol]:
 class _TimedConnection(HttpToolsProtocol):
     seconds: float
     _waiting: asyncio.TimerHandle | None = None
+    _is_in_head = False
+    _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -30,11 +41,20 @@ class _TimedConnection(HttpToolsProtocol):
             _do_not_wait_for_ever(peer, self.seconds)
         self._wait()
 
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._is_in_head and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > _MOST_HEAD_BYTES:
+                self._refuse()
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._is_in_head, self._head_bytes = True, 0
         self._wait()
 
     def on_headers_complete(self) -> None:
+        self._is_in_head = False
         self._stop_waiting()
         super().on_headers_complete()
 
@@ -60,6 +80,14 @@ class _TimedConnection(HttpToolsProtocol):
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+
+    def _refuse(self) -> None:
+        fault = ("", f"the first line and headers are over {_MOST_HEAD_BYTES:,} bytes")
+        problem = Problem(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large", [fault])
+        body = bytes(problem.response().body)
+        head = f"HTTP/1.1 431 {problem.status.phrase}\r\nContent-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n"
+        self.transport.write(f"{head}Connection: close\r\n\r\n".encode() + body)
+        self.transport.close()
 
 
 def _do_not_wait_for_ever(peer: socket.socket, seconds: float) -> None:

@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
+from secrets import token_urlsafe
 
 import httpx
 from fastapi import Request, Response
+from pydantic import SecretStr
 
 from reward_server.service.exposition import forget_process
 from reward_server.service.problems import Problem
@@ -23,7 +25,7 @@ LARGE_BYTES = 2**20
 LARGE_COUNT = 2_048
 """So are batches of more rollouts, however small."""
 
-_PASSED_ON = (b"authorization", b"if-match", b"x-run-id", b"content-length")
+_PASSED_ON = (b"if-match", b"x-run-id", b"content-length")
 _NOT_PASSED_BACK = ("content-length", "connection", "date", "transfer-encoding")
 
 
@@ -32,10 +34,15 @@ class LargeBatches:
 
     def __init__(self, settings: Settings, serve: Callable[[Settings, socket.socket], None]) -> None:
         """Starts nothing yet; `serve` is what the process does, with a socket that listens."""
-        self._settings = settings
         self._serve = serve
+        # It serves nobody but this process, whose key it therefore has, and knows none of the clients'.
+        key = token_urlsafe()
+        self._settings = settings.model_copy(update={"api_keys": (SecretStr(key),), "api_keys_file": None})
+        self._authorization = (b"authorization", f"Bearer {key}".encode())
         self._process: SpawnProcess | None = None
-        self._client = httpx.AsyncClient(timeout=None, trust_env=False, limits=httpx.Limits(max_connections=None))
+        # A batch takes what it takes; a process that is gone ends its connections.
+        unlimited = httpx.Limits(max_connections=None)
+        self._client = httpx.AsyncClient(timeout=None, trust_env=False, limits=unlimited)  # noqa: S113
         self._url = ""
         self._starting = asyncio.Lock()
 
@@ -46,6 +53,7 @@ class LargeBatches:
         """
         url = httpx.URL(await self._running(), path=request.url.path, query=request.url.query.encode())
         headers = [(name, value) for name, value in request.headers.raw if name in _PASSED_ON]
+        headers.append(self._authorization)
         try:
             reply = await self._client.post(url, headers=headers, content=body)
         except httpx.TransportError as error:

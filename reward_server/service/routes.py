@@ -3,7 +3,9 @@
 from http import HTTPStatus
 from typing import cast
 
+import orjson
 from fastapi import APIRouter, Request, Response
+from starlette.exceptions import HTTPException
 
 from reward_server import __version__
 from reward_server.reward.spec import RewardSpec
@@ -13,6 +15,7 @@ from reward_server.service.auth import check_key
 from reward_server.service.batches import score_batch
 from reward_server.service.problems import Problem, certainty_problem, shorten, unprocessable
 from reward_server.service.state import ServerState
+from reward_server.settings import Access
 
 router = APIRouter()
 
@@ -100,11 +103,18 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/metrics", operation_id="metrics")
 async def metrics(request: Request) -> Response:
-    """Prometheus metrics."""
-    state = _state(request)
+    """Prometheus metrics; REWARD_METRICS may ask for a key, or switch them off."""
+    state = _admitted(request, _state(request).settings.metrics)
     state.metrics.ready.set(state.is_ready)
     body, content_type = state.metrics.exposition()
     return Response(body, headers={"Content-Type": content_type})
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def openapi_document(request: Request) -> Response:
+    """This API, as an OpenAPI document; REWARD_DOCS may ask for a key, or switch it off."""
+    _admitted(request, _state(request).settings.docs)
+    return Response(orjson.dumps(request.app.openapi()), media_type="application/json")
 
 
 def _state(request: Request) -> ServerState:
@@ -113,8 +123,15 @@ def _state(request: Request) -> ServerState:
 
 def _authorized(request: Request) -> ServerState:
     state = _state(request)
-    check_key(request.headers.get("authorization"), state.keys)
+    check_key(request.headers.getlist("authorization"), state.keys)
     return state
+
+
+def _admitted(request: Request, access: Access) -> ServerState:
+    """The state, where a route that the settings can close is open to this request; else a Problem, 404 or 401."""
+    if access == "off":
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return _state(request) if access == "open" else _authorized(request)
 
 
 def _chosen_scorer(request: Request, state: ServerState) -> Scorer:

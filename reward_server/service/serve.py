@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from reward_server.certainty.source import SourceError
 from reward_server.reward.spec import SpecError
 from reward_server.scoring import ConfigurationError
 from reward_server.service.app import create_app
+from reward_server.service.auth import KeyRing
 from reward_server.service.banner import print_banner
 from reward_server.service.connections import timed_connections
 from reward_server.service.inner import serve_large_batches
@@ -26,6 +28,7 @@ from reward_server.service.large import LargeBatches
 from reward_server.service.processes import when_parent_ends
 from reward_server.service.state import ServerState, create_state
 from reward_server.service.supervisor import Supervisor
+from reward_server.service.tls import server_context
 from reward_server.settings import Settings
 
 _log = logging.getLogger("uvicorn.error")
@@ -45,8 +48,10 @@ def serve(settings: Settings) -> int:
     # A log that cannot be written is no reason to write about that to the same full disk.
     logging.raiseExceptions = False
     _allow_many_connections()
+    tls = server_context(settings)
     if settings.workers == 1:
-        return _run(_create_state(settings))
+        return _run(_create_state(settings), tls)
+    KeyRing(settings)  # each process has its own; here what is wrong with the file is told once
     try:
         listening = socket.create_server(
             (settings.host, settings.port),
@@ -64,11 +69,12 @@ def _work(settings: Settings, listening: socket.socket, is_up: Event, has_banner
     """One process of several."""
     when_parent_ends(partial(os.kill, os.getpid(), signal.SIGTERM))
     try:
+        tls = server_context(settings)
         state = _create_state(settings)
     except (SpecError, ConfigurationError, SourceError) as error:
         sys.stderr.write(f"ERROR: {error}\n")
         sys.exit(2)
-    sys.exit(_run(state, [listening], is_up, has_banner=has_banner))
+    sys.exit(_run(state, tls, [listening], is_up, has_banner=has_banner))
 
 
 def _create_state(settings: Settings) -> ServerState:
@@ -79,6 +85,7 @@ def _create_state(settings: Settings) -> ServerState:
 
 def _run(
     state: ServerState,
+    tls: ssl.SSLContext | None,
     sockets: list[socket.socket] | None = None,
     is_up: Event | None = None,
     *,
@@ -97,6 +104,8 @@ def _run(
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=ceil(settings.shutdown_seconds),
     )
+    config.load()
+    config.ssl = tls
     server = _Server(config, state, is_up, has_banner=has_banner)
     try:
         server.run(sockets)

@@ -9,6 +9,7 @@ from reward_server.certainty.sources import create_source
 from reward_server.reward.spec import load_preset, preset_names
 from reward_server.scoring import ConfigurationError, Scorer
 from reward_server.service.admission import Admission
+from reward_server.service.auth import KeyRing
 from reward_server.service.certainty import WatchedSource
 from reward_server.service.large import LargeBatches
 from reward_server.service.metrics import Metrics
@@ -21,6 +22,7 @@ class ServerState:
     """Shared by all requests; only `draining` changes."""
 
     settings: Settings
+    keys: KeyRing
     default: Scorer
     scorers: Mapping[str, Scorer]
     unservable: Mapping[str, str] = field(default_factory=dict)
@@ -37,7 +39,6 @@ class ServerState:
     def __post_init__(self) -> None:
         most = self.settings.max_inflight_bytes
         self.admission = Admission(most, self.metrics.held_bytes, self.metrics.waiting)
-        self.keys = [key.get_secret_value() for key in self.settings.api_keys]
         self.metrics.describe([scorer.spec for scorer in self.scorers.values()], self.default.spec)
 
     def turn(self, size: int) -> AbstractAsyncContextManager[None]:
@@ -51,10 +52,11 @@ class ServerState:
 
 
 def create_state(settings: Settings, large: LargeBatches | None = None, *, is_inner: bool = False) -> ServerState:
-    """Load the specs and set up the certainty source; `is_inner` in the process for large batches.
+    """Read the keys, load the specs, set up the certainty source; `is_inner` in the process for large batches.
 
     Raises SpecError, ConfigurationError or SourceError when the server cannot serve what it was told to.
     """
+    keys = KeyRing(settings)
     metrics = Metrics()
     spec = find_spec(settings.spec)
     created = create_source(settings.certainty, settings.source_options)
@@ -74,4 +76,4 @@ def create_state(settings: Settings, large: LargeBatches | None = None, *, is_in
                 scorers.setdefault(spec.name, scorer(spec))
             except ConfigurationError as error:
                 unservable[spec.name] = str(error)
-    return ServerState(settings, default, scorers, unservable, source, metrics, large, is_inner)
+    return ServerState(settings, keys, default, scorers, unservable, source, metrics, large, is_inner)

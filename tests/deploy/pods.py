@@ -9,7 +9,7 @@ from tests.deploy.chart import Object, Rendered, container, environment
 from tests.deploy.proxy_rules import Pod
 from tests.servers import Server, running_server
 
-_SPECS = "/etc/shop-r1/specs"
+_SPECS, _KEYS = "/etc/shop-r1/specs", "/etc/shop-r1/keys"
 
 
 @dataclass
@@ -49,17 +49,21 @@ def running_pods(rendered: Rendered, folder: Path) -> Iterator[RunningPods]:
 
 
 def _variables(rendered: Rendered, deployment: Object, mount: Path) -> dict[str, str]:
-    """A container's environment, but for this machine's loopback, and a folder in place of the mounted ConfigMap."""
+    """A container's environment, but for this machine's loopback, and a folder in place of what is mounted."""
     mount.mkdir()
     for item in rendered.of("ConfigMap"):
         if item["metadata"]["name"] == f"{mount.name}-specs":
             for file, text in item["data"].items():
                 (mount / file).write_text(text, encoding="utf-8")
+    for volume in deployment["spec"]["template"]["spec"]["volumes"]:
+        for item in volume.get("secret", {}).get("items", ()):
+            text = rendered.one("Secret", volume["secret"]["secretName"])["stringData"][item["key"]]
+            (mount / item["path"]).write_text(text, encoding="utf-8")
     variables = {}
     for variable, value in environment(container(deployment, "server")).items():
         if isinstance(value, dict):
             wanted = value["secretKeyRef"]
             value = rendered.one("Secret", wanted["name"])["stringData"][wanted["key"]]
-        variables[variable] = value.replace(_SPECS, str(mount))
+        variables[variable] = value.replace(_SPECS, str(mount)).replace(_KEYS, str(mount))
     # running_server's flag wins over REWARD_PORT.
     return variables | {"REWARD_HOST": "127.0.0.1"}

@@ -16,6 +16,7 @@ from tests.deploy.chart import CHART, CI, Object, Rendered, ci_file, container, 
 pytestmark = pytest.mark.e2e
 
 KEY = "a-key-that-nobody-should-see"
+KEYS = "/etc/shop-r1/keys"
 
 
 @pytest.fixture(params=CI, ids=lambda file: file.stem)
@@ -29,12 +30,14 @@ def everything() -> Rendered:
 
 
 def settings_of(deployment: Object, monkeypatch: pytest.MonkeyPatch, folder: Path | None = None) -> Settings:
-    """The server's settings in a pod's environment; specs' files in a folder of this machine."""
+    """The server's settings in a pod's environment; specs' files and the keys in a folder of this machine."""
+    if folder is not None:
+        (folder / "api-keys").write_text(KEY, encoding="utf-8")
     for name in [name for name in os.environ if name.startswith("REWARD_")]:
         monkeypatch.delenv(name)
     for name, value in environment(container(deployment, "server")).items():
         text = value if isinstance(value, str) else KEY
-        monkeypatch.setenv(name, text.replace("/etc/shop-r1/specs", str(folder)))
+        monkeypatch.setenv(name, text.replace("/etc/shop-r1/specs", str(folder)).replace(KEYS, str(folder)))
     return Settings()
 
 
@@ -147,7 +150,7 @@ def test_the_server_understands_every_variable(rendered: Rendered, monkeypatch: 
         assert {name for name in asked if name.startswith("REWARD_")} <= known
         settings = settings_of(deployment, monkeypatch)
         assert (settings.host, settings.port) == ("0.0.0.0", 8080)
-        assert settings.open is not bool(settings.api_keys)
+        assert settings.open is not bool(settings.api_keys_file)
 
 
 def test_large_numbers_arrive_as_they_are(everything: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,20 +197,35 @@ def test_a_changed_spec_replaces_the_pods_that_load_it_and_no_others() -> None:
     assert before["shop-r1-v1"] == after["shop-r1-v1"]
 
 
-def test_changed_keys_replace_the_pods_that_ask_for_them() -> None:
+def test_changed_keys_leave_the_pods_that_read_them_again() -> None:
     def template(key: str) -> Object:
         return render(values={"auth": {"keys": [key]}}).one("Deployment")["spec"]["template"]
 
-    assert template(KEY) == template(KEY)
-    assert template(KEY) != template(f"{KEY}-2")
+    assert template(KEY) == template(f"{KEY}-2")
+
+
+def mounted_keys(deployment: Object) -> Object:
+    """The volume whose folder holds the file that the server is told to read its keys from."""
+    server = container(deployment, "server")
+    folder, _, file = environment(server)["REWARD_API_KEYS_FILE"].rpartition("/")
+    (mount,) = [mount for mount in server["volumeMounts"] if mount["mountPath"] == folder]
+    assert "subPath" not in mount, "such a mount does not follow its Secret"
+    (volume,) = [one for one in deployment["spec"]["template"]["spec"]["volumes"] if one["name"] == mount["name"]]
+    (item,) = volume["secret"]["items"]
+    assert item["path"] == file
+    return {"name": volume["secret"]["secretName"], "key": item["key"]}
 
 
 def test_keys_are_in_the_secret_and_nowhere_else() -> None:
     rendered = render(values={"auth": {"keys": [KEY]}})
     assert [item["kind"] for item in rendered.objects if KEY in str(item)] == ["Secret"]
-    reference = environment(container(rendered.one("Deployment"), "server"))["REWARD_API_KEYS"]["secretKeyRef"]
-    assert reference == {"name": rendered.one("Secret")["metadata"]["name"], "key": "api-keys"}
+    reference = {"name": rendered.one("Secret")["metadata"]["name"], "key": "api-keys"}
+    assert mounted_keys(rendered.one("Deployment")) == reference
     assert rendered.one("Secret")["stringData"] == {"api-keys": KEY}
+
+
+def test_a_server_that_is_open_is_given_no_keys() -> None:
+    assert "api-keys" not in str(render(values={"auth": {"open": True}}).one("Deployment"))
 
 
 def test_without_keys_one_is_made_up() -> None:
@@ -218,9 +236,10 @@ def test_without_keys_one_is_made_up() -> None:
 def test_an_existing_secret_is_used_and_none_is_made() -> None:
     rendered = render(ci_file("existing-secret"))
     assert rendered.of("Secret") == []
-    for item in rendered.containers:
-        reference = environment(item)["REWARD_API_KEYS"]["secretKeyRef"]
-        assert reference == {"name": "reward-keys", "key": "keys.csv"}
+    reference = {"name": "reward-keys", "key": "keys.csv"}
+    assert [mounted_keys(deployment) for deployment in rendered.of("Deployment")] == [reference]
+    tests = [environment(item) for item in rendered.containers if item["name"] == "score"]
+    assert [variables["REWARD_API_KEYS"]["secretKeyRef"] for variables in tests] == [reference]
 
 
 def test_a_key_that_was_made_up_outlives_the_release_and_given_ones_do_not() -> None:
@@ -232,8 +251,7 @@ def test_a_key_that_was_made_up_outlives_the_release_and_given_ones_do_not() -> 
 def test_a_secret_that_is_made_has_the_key_that_pods_look_for() -> None:
     rendered = render(values={"auth": {"secretKey": "keys.csv"}})
     assert rendered.one("Secret")["stringData"].keys() == {"keys.csv"}
-    reference = environment(container(rendered.one("Deployment"), "server"))["REWARD_API_KEYS"]["secretKeyRef"]
-    assert reference["key"] == "keys.csv"
+    assert mounted_keys(rendered.one("Deployment"))["key"] == "keys.csv"
 
 
 def test_a_test_runs_where_its_version_s_pods_do() -> None:

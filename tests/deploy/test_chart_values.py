@@ -34,6 +34,11 @@ DECIDED = {
     "vllm_url",
     "vllm_api_key",
     "api_keys",
+    "api_keys_file",
+    "tls_cert",
+    "tls_key",
+    "tls_key_password",
+    "tls_client_ca",
     "open",
     "drain_seconds",
     "shutdown_seconds",
@@ -152,6 +157,7 @@ def test_a_value_that_nobody_describes_is_noticed() -> None:
         {"certainty": {"source": "local"}},
         {"settings": {"patience": 0}},
         {"settings": {"logLevel": "loud"}},
+        {"settings": {"metrics": "closed"}},
         {"auth": {"keys": ["short"]}},
         {"auth": {"keys": ["two-keys-in-one,are-two-keys"]}},
         {"vllm": {"external": {"url": "vllm:8000"}}},
@@ -191,6 +197,18 @@ def test_a_value_that_nobody_describes_is_noticed() -> None:
 )
 def test_a_value_that_cannot_be_is_refused(tree: Object) -> None:
     assert "schema" in refusal(tree)
+
+
+@pytest.mark.parametrize("access", ["off", "key"])
+def test_metrics_that_prometheus_could_not_see_are_refused(access: str) -> None:
+    tree = {"settings": {"metrics": access}, "serviceMonitor": {"enabled": True}}
+    assert f"settings.metrics is {access}" in refusal(tree)
+    assert refusal({"settings": {"metrics": access}}) == ""
+
+
+@pytest.mark.parametrize("name", ["metrics", "docs"])
+def test_a_key_is_not_asked_for_where_there_is_none(name: str) -> None:
+    assert "auth.open leaves none" in refusal({"settings": {name: "key"}, "auth": {"open": True}})
 
 
 def test_the_chart_can_be_part_of_another(tmp_path: Path) -> None:

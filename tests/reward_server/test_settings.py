@@ -129,7 +129,24 @@ def test_any_other_address_needs_keys_or_the_word_open(host: str) -> None:
     assert faults(host=host) == {""}
     assert faults(host=host, api_keys=" , ,") == {""}
     assert Settings(host=host, open=True).host == host
-    assert Settings(host=host, api_keys="a-key").host == host
+    assert Settings(host=host, api_keys="a-key-of-16-chars").host == host
+    assert Settings(host=host, api_keys_file="keys").host == host
+
+
+def test_a_short_key_is_taken_where_nobody_can_knock_or_anybody_may_enter() -> None:
+    assert Settings(api_keys="k").shortest_key == 1
+    assert Settings(host="0.0.0.0", open=True, api_keys="k").shortest_key == 1
+    assert Settings(host="0.0.0.0", api_keys_file="keys").shortest_key == 16
+    assert faults(host="0.0.0.0", api_keys="0123456789abcde") == {""}
+
+
+@pytest.mark.parametrize("setting", ["metrics", "docs"])
+def test_a_route_behind_the_key_needs_a_key(setting: str) -> None:
+    assert faults(**{setting: "key"}) == {""}
+    assert faults(**{setting: "key"}, host="0.0.0.0", open=True) == {""}
+    assert getattr(Settings(api_keys="k", **{setting: "key"}), setting) == "key"
+    assert getattr(Settings(api_keys_file="k", **{setting: "key"}), setting) == "key"
+    assert faults(**{setting: "closed"}) == {setting}
 
 
 def test_keys_are_split_trimmed_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

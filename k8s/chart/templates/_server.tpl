@@ -40,6 +40,12 @@ securityContext:
 volumeMounts:
   - name: tmp
     mountPath: /tmp
+  {{- if not $root.Values.auth.open }}
+  # A folder, for a file mounted by subPath would not follow its Secret.
+  - name: api-keys
+    mountPath: /etc/shop-r1/keys
+    readOnly: true
+  {{- end }}
   {{- if include "shop-r1.specFiles" (list $root $version) }}
   - name: specs
     mountPath: /etc/shop-r1/specs
@@ -65,7 +71,8 @@ volumeMounts:
 {{- with $version.certainty.revision -}}{{- $_ := set $settings "REWARD_CERTAINTY_REVISION" . -}}{{- end -}}
 {{- if eq $version.vllm.mode "sidecar" -}}{{- $_ := set $settings "REWARD_VLLM_URL" "http://127.0.0.1:8000" -}}{{- end -}}
 {{- if eq $version.vllm.mode "external" -}}{{- $_ := set $settings "REWARD_VLLM_URL" $version.vllm.external.url -}}{{- end -}}
-{{- if $root.Values.auth.open -}}{{- $_ := set $settings "REWARD_OPEN" "true" -}}{{- end -}}
+{{- if $root.Values.auth.open -}}{{- $_ := set $settings "REWARD_OPEN" "true" -}}
+{{- else -}}{{- $_ := set $settings "REWARD_API_KEYS_FILE" "/etc/shop-r1/keys/api-keys" -}}{{- end -}}
 {{- $_ := set $settings "REWARD_DRAIN_SECONDS" (include "shop-r1.text" $root.Values.termination.drainSeconds) -}}
 {{- $_ := set $settings "REWARD_SHUTDOWN_SECONDS" (include "shop-r1.text" $root.Values.termination.shutdownSeconds) -}}
 {{- range $name, $value := $version.settings -}}
@@ -76,13 +83,6 @@ volumeMounts:
 {{- range $name, $value := $settings }}
 - name: {{ $name }}
   value: {{ $value | quote }}
-{{- end }}
-{{- if not $root.Values.auth.open }}
-- name: REWARD_API_KEYS
-  valueFrom:
-    secretKeyRef:
-      name: {{ include "shop-r1.keysSecret" $root | quote }}
-      key: {{ $root.Values.auth.secretKey | quote }}
 {{- end }}
 {{- if and (eq $version.vllm.mode "external") $version.vllm.external.existingSecret }}
 - name: REWARD_VLLM_API_KEY

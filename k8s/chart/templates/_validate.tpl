@@ -18,6 +18,12 @@
 {{- $weights = add $weights . -}}
 {{- end -}}
 {{- include "shop-r1.validateVersion" (list $name $version) -}}
+{{- if and $.Values.serviceMonitor.enabled (has $version.settings.metrics (list "key" "off")) -}}
+{{- fail (printf "version %s: settings.metrics is %s, and serviceMonitor.enabled has Prometheus ask without a key" $name $version.settings.metrics) -}}
+{{- end -}}
+{{- if and $.Values.auth.open (or (eq "key" (toString $version.settings.metrics)) (eq "key" (toString $version.settings.docs))) -}}
+{{- fail (printf "version %s: settings.metrics and settings.docs cannot ask for a key where auth.open leaves none" $name) -}}
+{{- end -}}
 {{- $ownCache := dig "vllm" "cache" dict (get ($.Values.versions | default dict) $name | default dict) -}}
 {{- range list "storageClass" "accessModes" "size" -}}
 {{- if and (hasKey $ownCache .) $version.vllm.cache.create -}}

@@ -36,8 +36,23 @@ CHECKED = {
     "drain_seconds": Values("-0.5", "0.5"),
     "shutdown_seconds": Values("-0.5", "0.5"),
     "log_level": Values("loud", "error"),
+    "metrics": Values("closed", "off"),
+    "docs": Values("closed", "off"),
 }
-FREE_TEXT = {"host", "spec", "specs", "certainty_model", "certainty_revision", "vllm_api_key", "api_keys"}
+FREE_TEXT = {
+    "host",
+    "spec",
+    "specs",
+    "certainty_model",
+    "certainty_revision",
+    "vllm_api_key",
+    "api_keys",
+    "api_keys_file",
+    "tls_cert",
+    "tls_key",
+    "tls_key_password",
+    "tls_client_ca",
+}
 """Settings that take any text: whether they arrive shows in what the server does."""
 SWITCHES = {"open", "rollout_certainty", "require_prompt"}
 
@@ -64,6 +79,8 @@ def serve(*flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 DEFAULTS = {
+    "metrics": "open",
+    "docs": "open",
     "host": "127.0.0.1",
     "port": "8080",
     "spec": "shop-r1",
@@ -154,7 +171,7 @@ def test_the_flags_win_over_the_variables_on_a_running_server() -> None:
         ([], {"REWARD_OPEN": "true"}, True),
         (["--no-open"], {"REWARD_OPEN": "true"}, False),
         (["--open"], {"REWARD_OPEN": "false"}, True),
-        (["--api-keys", "a-key"], {}, True),
+        (["--api-keys", "a-key-of-16-letters"], {}, True),
     ],
 )
 def test_an_address_that_others_can_reach_needs_keys_or_the_word_open(

@@ -113,6 +113,21 @@ def test_a_stranger_is_refused_before_the_body_comes(guarded: Server) -> None:
     assert status_before_the_body(guarded, Content_Length="1000000") == 401
 
 
+@pytest.mark.parametrize("authorizations", [("first-key", "first-key"), ("first-key", "nope"), ("nope", "first-key")])
+def test_several_headers_are_refused_for_a_proxy_may_have_read_another(
+    guarded: Server, authorizations: tuple[str, ...]
+) -> None:
+    headers = [("Authorization", f"Bearer {key}") for key in authorizations]
+    response = guarded.post(json=batch(rollout()), headers=headers)
+    assert "more than once" in assert_refused(response, 401, "unauthorized", "Authorization:")["detail"]
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "Basic", "Unheard-of"])
+def test_a_header_of_60_kilobytes_is_a_wrong_key_like_any_other(guarded: Server, scheme: str) -> None:
+    assert score(guarded, f"{scheme} {'k' * 60_000}").status_code == 401
+    assert score(guarded, "Bearer first-key").status_code == 200
+
+
 def test_without_keys_any_request_is_served_and_any_header_ignored(server: Server) -> None:
     for authorization in (None, "Bearer whatever", "Basic !!!"):
         assert score(server, authorization).json()["rewards"] == [0.8]
@@ -168,6 +183,15 @@ def test_a_host_that_others_can_reach_is_refused_without_keys(host: str, keys: s
     assert host in message
     assert "REWARD_API_KEYS" in message
     assert "--open" in message
+
+
+@pytest.mark.parametrize("keys", ["15-characters--", f"{SECRET},k"])
+def test_a_key_that_could_be_guessed_is_refused_where_others_can_knock(keys: str) -> None:
+    status, message = failed_start("--host", "0.0.0.0", REWARD_API_KEYS=keys)
+    assert status == 2
+    assert f"key {keys.count(',') + 1} of REWARD_API_KEYS" in message
+    assert "16" in message
+    assert keys not in message
 
 
 def test_a_host_that_others_can_reach_is_served_with_open() -> None:

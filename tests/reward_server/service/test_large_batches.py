@@ -3,8 +3,10 @@
 import json
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from pathlib import Path
 from threading import Thread
 
+import httpx
 import psutil
 import pytest
 
@@ -115,7 +117,26 @@ def test_its_spec_and_its_pin_count(plain: Server) -> None:
     assert refused.status_code == 412
 
 
-def test_keys_are_checked_before_and_passed_on() -> None:
+def test_its_process_serves_nobody_but_the_server(plain: Server) -> None:
+    assert plain.post(json=pages()).status_code == 200
+    connections = scoring_process(plain).net_connections("tcp")
+    (port,) = {one.laddr.port for one in connections if one.status == psutil.CONN_LISTEN}
+    response = httpx.post(f"http://127.0.0.1:{port}/score", json=batch(rollout()), trust_env=False)
+    assert_refused(response, 401, "unauthorized", "Authorization:")
+
+
+def test_a_key_that_is_new_in_the_file_opens_for_it_too(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text("old-key")
+    with running_server(*PLAIN, REWARD_API_KEYS_FILE=str(file)) as server:
+        for key in ("old-key", "new-key"):
+            file.write_text(key)
+            assert server.post(json=pages(), headers={"Authorization": f"Bearer {key}"}).status_code == 200
+            file.write_text("")
+            assert server.post(json=pages(), headers={"Authorization": f"Bearer {key}"}).status_code == 200
+
+
+def test_keys_are_checked_before() -> None:
     with running_server(*PLAIN, REWARD_API_KEYS="a-key-of-some-length") as server:
         assert server.post(json=pages()).status_code == 401
         response = server.post(json=pages(), headers={"Authorization": "Bearer a-key-of-some-length"})

@@ -130,7 +130,7 @@ def _run(trainer: Kind, arguments: Sequence[str], *, names_only: bool = False) -
     printed = StringIO()
     try:
         with redirect_stdout(printed), redirect_stderr(printed):
-            exec(_block(source, module), scope)  # the block of the installed package that its command would run
+            exec(_block(source, module), scope)  # noqa: S102 - the block of the installed package that its command would run
     except FlagError:
         raise
     except AssertionError as error:
@@ -168,7 +168,7 @@ def _helpers(source: ast.Module) -> dict[str, Any]:
         node for node in source.body if isinstance(node, ast.Import | ast.ImportFrom) and _is_standard(node)
     ]
     scope: dict[str, Any] = {}
-    exec(compile(ast.Module(light, []), "<imports>", "exec"), scope)  # imports of the standard library alone
+    exec(compile(ast.Module(light, []), "<imports>", "exec"), scope)  # noqa: S102 - imports of the standard library alone
     return scope
 
 
