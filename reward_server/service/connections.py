@@ -1,6 +1,6 @@
 """Connections that hold nothing for ever: requests arrive in time, answers are taken, and peers are there.
 
-Nor do they hold much: httptools puts no bound on a request's head, so there is one here.
+Nor do they hold much: httptools puts no bound on a request's head, nor on what else may stand around a chunked body.
 """
 
 import asyncio
@@ -32,7 +32,8 @@ class _TimedConnection(HttpToolsProtocol):
     seconds: float
     _waiting: asyncio.TimerHandle | None = None
     _is_in_head = False
-    _head_bytes = 0
+    _fruitless = 0
+    """Bytes that have come since the last that made a head whole, or were of a body."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -42,23 +43,32 @@ class _TimedConnection(HttpToolsProtocol):
         self._wait()
 
     def data_received(self, data: bytes) -> None:
+        self._fruitless += len(data)
         super().data_received(data)
-        if self._is_in_head and not self.transport.is_closing():
-            self._head_bytes += len(data)
-            if self._head_bytes > _MOST_HEAD_BYTES:
-                self._refuse()
+        if self._fruitless > _MOST_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._is_in_head, self._head_bytes = True, 0
+        self._is_in_head, self._fruitless = True, 0
         self._wait()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # Not what follows a chunked body: nobody looks for it there.
+        if self._is_in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        self._is_in_head = False
+        self._is_in_head, self._fruitless = False, 0
         self._stop_waiting()
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        self._fruitless = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
+        self._fruitless = 0
         self._stop_waiting()
         super().on_message_complete()
 
@@ -82,6 +92,10 @@ class _TimedConnection(HttpToolsProtocol):
             self._waiting = None
 
     def _refuse(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            # It would be taken for the answer that is still to come.
+            self.transport.abort()
+            return
         fault = ("", f"the first line and headers are over {_MOST_HEAD_BYTES:,} bytes")
         problem = Problem(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large", [fault])
         body = bytes(problem.response().body)
