@@ -127,7 +127,8 @@ def certainty() -> Iterable[Json]:
         "Sources that are well",
         "percentunit",
         (f"avg by (source) (shop_r1_certainty_up{{{PODS}}})", source),
-        why="Share of servers whose latest check succeeded.",
+        (f"avg by (source) (shop_r1_certainty_breaker_open{{{PODS}}})", f"{source} breaker open"),
+        why="Share of servers whose latest check succeeded, and of those that try it by one batch at a time.",
     )
     yield graph(
         "Batches without certainty",

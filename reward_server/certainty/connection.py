@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 import orjson
 
+from reward_server.certainty.breaker import Breaker
+from reward_server.certainty.deadlines import Deadlines, Hung
 from reward_server.certainty.options import SourceOptions
 from reward_server.certainty.source import (
     Certainty,
@@ -23,6 +25,7 @@ from reward_server.certainty.source import (
 from reward_server.http_sessions import (
     Message,
     Nonsense,
+    Session,
     Sessions,
     TooLong,
     is_usable_key,
@@ -37,6 +40,11 @@ CHECK_SECONDS = 2.0
 """How long a server may take to say that it is there."""
 MOST_BYTES = 64 * 2**20
 """Of an answer whose size does not follow from its request; tokenizers have up to 35 MB."""
+
+_DEADLINE_SECONDS = 10.0
+"""For a request, at first."""
+_FIRST_TRY = 1 / 3
+"""The part of the patience that a request which has something measured may take at first, if that is more."""
 
 _LONGEST_REASON = 200
 _KEY_REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
@@ -64,7 +72,8 @@ class Answer(NamedTuple):
 class Connection:
     """One server, reached by any number of batches at once. Raises SourceError for settings that cannot work."""
 
-    def __init__(self, options: SourceOptions) -> None:
+    def __init__(self, options: SourceOptions, look: Callable[[], Awaitable[object]]) -> None:
+        """`look` is how to find out cheaply whether it is there."""
         try:
             url = httpx.URL(options.url)
         except httpx.InvalidURL as error:
@@ -81,7 +90,22 @@ class Connection:
         is_https = self._url.lower().startswith("https:")
         client = partial(new_client, headers, options.concurrency, silence=None, verify=is_https)
         self._sessions = Sessions(client, options.concurrency)
-        self._last: str | None = None
+        self._look = look
+        self._breaker: tuple[Session, Breaker] | None = None
+        self._measuring, self._learning = Deadlines(), Deadlines()
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether batches wait for one among them to find the server well."""
+        return self._breaker is not None and self._breaker[1].is_open
+
+    @property
+    def breaker(self) -> Breaker:
+        """The running loop's."""
+        session = self._sessions.here()
+        if self._breaker is None or self._breaker[0] is not session:
+            self._breaker = session, Breaker(self._look_briefly)
+        return self._breaker[1]
 
     @property
     def slots(self) -> asyncio.Semaphore:
@@ -101,21 +125,51 @@ class Connection:
             async with asyncio.timeout(self._patience):
                 yield patience
         except TimeoutError:
-            last = patience.last or self._last
+            last = patience.last or self.breaker.last
             raise SourceUnavailable(
                 f"{self.name} told no certainty within {self._patience:g} s (REWARD_PATIENCE); "
                 f"{f'the last that went wrong: {last}' if last else 'it answers nothing'}"
             ) from None
 
-    async def promptly(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Make one attempt, for CHECK_SECONDS at most. Raises SourceUnavailable."""
+    async def measure(self, patience: "Patience", work: Callable[[], Awaitable[T]]) -> T:
+        """Have something measured, again and again; whoever else waits for it, as many at once as may be."""
+        async with self.slots:
+            seconds = max(_DEADLINE_SECONDS, self._patience * _FIRST_TRY)
+            return await self._insist(patience, work, self._measuring, seconds)
+
+    async def learn(self, patience: "Patience", work: Callable[[], Awaitable[T]]) -> T:
+        """Ask what takes the server no time, again and again."""
+        return await self._insist(patience, work, self._learning, _DEADLINE_SECONDS)
+
+    async def _insist(
+        self, patience: "Patience", work: Callable[[], Awaitable[T]], deadlines: Deadlines, seconds: float
+    ) -> T:
+        allowed = seconds
+
+        async def attempt() -> T:
+            nonlocal allowed
+            try:
+                return await deadlines.keep(work, allowed)
+            except Hung:
+                # It may have been slow: what is left of the patience is just as much.
+                allowed *= 2
+                raise
+
+        return await patience.insist(lambda: self.breaker.attempt(attempt, proves=deadlines is self._measuring))
+
+    async def _look_briefly(self) -> None:
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                return await attempt()
+                await self._look()
+        except TimeoutError:
+            raise Transient(f"it did not answer within {CHECK_SECONDS:g} s") from None
+
+    async def check(self) -> None:
+        """Look once, for CHECK_SECONDS at most. Raises SourceUnavailable."""
+        try:
+            await self._look_briefly()
         except Transient as error:
             raise SourceUnavailable(f"{self.name}: {error}") from None
-        except TimeoutError:
-            raise SourceUnavailable(f"{self.name} did not answer within {CHECK_SECONDS:g} s") from None
 
     async def ask(self, method: str, path: str, message: object = None, most: int = MOST_BYTES) -> Answer:
         """One request, however long it takes.
@@ -135,7 +189,6 @@ class Connection:
             raise SourceError(f"{self.name} refuses our key: set REWARD_VLLM_API_KEY to the one it was started with")
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise self._transient(f"status {answer.status}: {answer.reason}", reply.retry_after)
-        self._last = None
         return answer
 
     def read(self, answer: Answer, message: type[Message]) -> Message:
@@ -165,8 +218,7 @@ class Connection:
         await self._sessions.close()
 
     def _transient(self, reason: str, retry_after: float = 0) -> Transient:
-        self._last = without(reason, self._secrets)
-        return Transient(self._last, retry_after)
+        return Transient(without(reason, self._secrets), retry_after)
 
 
 class ConnectedSource(CertaintySource):
@@ -174,18 +226,37 @@ class ConnectedSource(CertaintySource):
 
     def __init__(self, options: SourceOptions) -> None:
         """Connects to nothing yet. Raises SourceError for a URL or a key that cannot be used."""
-        self._connection = Connection(options)
+        self._connection = Connection(options, self._look)
+        self._batches = 0
+        self._was_asked = False
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether vLLM has failed several times in a row, so that one batch at a time tries it."""
+        return self._connection.is_held_back
 
     async def measure(self, requests: Sequence[RationaleRequest], kind: Kind) -> list[Certainty]:
         """One certainty per request, in order, all by the same weights."""
         if not requests:
             return []
-        async with self._connection.patience() as patience:
-            return await patience.insist(lambda: self._measure(requests, kind, patience))
+        self._batches += 1
+        self._was_asked = True
+        try:
+            async with self._connection.patience() as patience:
+                return await patience.insist(lambda: self._measure(requests, kind, patience))
+        finally:
+            self._batches -= 1
 
     async def check(self) -> None:
-        """Ask vLLM what it serves."""
-        await self._connection.promptly(self._look)
+        """Ask vLLM what it serves, and whether it has measured what it was asked to."""
+        await self._connection.check()
+        was_asked, self._was_asked = self._was_asked, self._batches > 0
+        if self.is_held_back:
+            if was_asked:
+                last = self._connection.breaker.last
+                raise SourceUnavailable(f"{self._connection.name} answers, but measures nothing: {last}")
+            # Only a batch can show that it measures again, and none comes to a server that is not ready.
+            self._connection.breaker.half_open()
 
     async def close(self) -> None:
         """Close the connections."""

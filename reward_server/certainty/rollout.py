@@ -114,6 +114,11 @@ class EitherSource(CertaintySource):
         """The other source may well tell more."""
         return "with REWARD_ROLLOUT_CERTAINTY rollouts may bring top-k log-probabilities only: unset that"
 
+    @property
+    def is_held_back(self) -> bool:
+        """The other source's."""
+        return self._other.is_held_back
+
     def needs_prompt(self, request: RationaleRequest) -> bool:
         """Unless it brings its own logprobs."""
         return request.top_logprobs is None

@@ -127,6 +127,11 @@ class CertaintySource(ABC):
         """None where the source does not count them."""
         return None
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether batches wait because it has failed too often, while one at a time tries it."""
+        return False
+
     def needs_prompt(self, _request: RationaleRequest) -> bool:
         """Whether a request is measured out of its context when it brings no prompt."""
         return True

@@ -6,17 +6,19 @@ measured; a batch that more than one version of them had a part in is measured a
 
 import asyncio
 import hashlib
+import logging
 import re
 from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from math import inf, isfinite, log
-from typing import Annotated, Literal, NamedTuple, get_args
+from typing import Annotated, NamedTuple, get_args
 
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from tokenizers import Tokenizer
 
+from reward_server import __version__
 from reward_server.certainty.connection import Answer, ConnectedSource, together
 from reward_server.certainty.grouping import Measurement, PromptGroup, group_by_prompt, in_order
 from reward_server.certainty.options import SourceOptions
@@ -35,10 +37,16 @@ from reward_server.certainty.span import RationaleFinder
 from reward_server.patience import Patience, Transient
 
 PATH = "/self_certainty"
+PROTOCOL = 1
+"""The version of the plugin's messages that are understood here."""
 
 _POINTER = re.compile(r"/(?:prompt_token_ids|completions/(?P<index>\d{1,9}))(?:/.*)?")
 _ABOVE_MOST = 1e-3
 """How far over ln V float32 arithmetic may end up."""
+_BYTES_PER_RESULT = 1_024
+_BYTES_BESIDES = 2**16
+
+_log = logging.getLogger(__name__)
 
 
 def _moment(text: str) -> str:
@@ -56,26 +64,34 @@ class _Weights(BaseModel):
     revision: str | None
     loaded_at: Annotated[str, AfterValidator(_moment)]
     vocab_size: Annotated[int, Field(ge=2)]
+    tokenizer: str
+    """Digest of its tokenizer.json."""
 
     @property
     def version(self) -> str:
         """What is the same in every process that serves these weights."""
         # Only a revision is the same in all processes; without one, two of them cannot be told from two versions.
         since = "" if self.revision else f" since {self.loaded_at}"
-        return f"revision {self.revision!r} of {self.model!r} ({self.vocab_size} tokens){since}"
+        vocabulary = f"{self.vocab_size} tokens, tokenizer {self.tokenizer!r}"
+        return f"revision {self.revision!r} of {self.model!r} ({vocabulary}){since}"
 
     def as_model(self) -> Model:
         return Model(self.model, self.revision, self.loaded_at)
 
 
+class _Spoken(BaseModel):
+    """What `GET /self_certainty` answers in every version of the protocol."""
+
+    protocol: int
+    plugin: str
+
+
 class _About(_Weights):
     """`GET /self_certainty`."""
 
-    protocol: Literal[1]
     path: str
     requested_revision: str | None = None
     max_model_len: Annotated[int, Field(ge=1)]
-    tokenizer: str
 
 
 class _Result(BaseModel):
@@ -115,6 +131,7 @@ class VllmSource(ConnectedSource):
         self._wanted = options.model, options.revision
         self._about: _About | None = None
         self._reader: _Reader | None = None
+        self._seen: _About | None = None
         self._model: Model | None = None
         self._read = TokensRead(0, 0)
 
@@ -142,7 +159,7 @@ class VllmSource(ConnectedSource):
     async def _get_to_know(self, patience: Patience) -> tuple[_About, RationaleFinder]:
         """What the plugin serves, and what its tokenizer finds; asked for once, whoever else waits for it."""
         async with self._connection.first:
-            return await patience.insist(self._learn)
+            return await self._connection.learn(patience, self._learn)
 
     async def _learn(self) -> tuple[_About, RationaleFinder]:
         about = self._about or await self._look()
@@ -160,6 +177,12 @@ class VllmSource(ConnectedSource):
                 f"{self._connection.name} is a vLLM without our plugin: start it by "
                 "`python -m reward_server.vllm_plugin MODEL`, or choose the certainty source vllm-logprobs"
             )
+        spoken = self._connection.read(answer, _Spoken)
+        if spoken.protocol != PROTOCOL:
+            raise SourceMismatch(
+                f"{self._connection.name} has plugin {spoken.plugin}, whose protocol is version {spoken.protocol}, and "
+                f"this server, {__version__}, speaks version {PROTOCOL}: install the same shop-r1 there and here"
+            )
         about = self._connection.read(answer, _About)
         model, revision = self._wanted
         serves = f"{self._connection.name} serves {about.model!r} (from {about.path!r}) at revision {about.revision!r}"
@@ -167,8 +190,22 @@ class VllmSource(ConnectedSource):
             raise SourceMismatch(f"{serves}, and REWARD_CERTAINTY_MODEL wants {model!r}")
         if revision not in (None, about.revision, about.requested_revision):
             raise SourceMismatch(f"{serves}, and REWARD_CERTAINTY_REVISION wants {revision!r}")
+        self._check_tokenizer(about)
         self._about, self._model = about, about.as_model()
         return about
+
+    def _check_tokenizer(self, about: _About) -> None:
+        """Raise SourceMismatch where the revision that was asked for has another tokenizer than it had."""
+        before, self._seen = self._seen, about
+        if before is None or before.tokenizer == about.tokenizer:
+            return
+        changed = f"the tokenizer of {self._connection.name} was {before.tokenizer} and is {about.tokenizer}"
+        if self._wanted[1] is not None and before.revision == about.revision:
+            self._seen = before
+            raise SourceMismatch(
+                f"{changed}, both at revision {about.revision!r}, which REWARD_CERTAINTY_REVISION wants"
+            )
+        _log.warning("%s; texts are read with the new one from now on", changed)
 
     async def _get_reader(self, about: _About) -> _Reader:
         answer = await self._connection.ask("GET", f"{PATH}/tokenizer")
@@ -192,16 +229,18 @@ class VllmSource(ConnectedSource):
         ]
         message = {"prompt_token_ids": group.prompt_token_ids, "completions": completions}
 
+        most = _BYTES_BESIDES + len(completions) * _BYTES_PER_RESULT
+
         async def post() -> _Measured | Answer:
-            answer = await self._connection.ask("POST", PATH, message)
+            answer = await self._connection.ask("POST", PATH, message, most)
             refused = answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
             return answer if refused else self._connection.read(answer, _Measured)
 
-        async with self._connection.slots:
-            measured = await patience.insist(post)
+        measured = await self._connection.measure(patience, post)
         if isinstance(measured, Answer):
             # Another model may have another vocabulary, which is no fault of the request's.
-            self._check_unchanged(about, await patience.insist(self._look))
+            async with self._connection.first:
+                self._check_unchanged(about, await self._connection.learn(patience, self._look))
             raise _evidence_error(measured, group, requests) or self._connection.refusal(measured)
         self._check_unchanged(about, measured)
         if len(measured.results) != len(completions):

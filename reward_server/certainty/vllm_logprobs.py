@@ -33,6 +33,9 @@ from reward_server.certainty.source import (
 from reward_server.certainty.span import RationaleFinder
 from reward_server.patience import Patience, Transient
 
+_TOLD_APART = """\n{"rationale": "I'd rather compare: it's café-style, £12,345.67 (北京 😀); \\"XL\\" in blue.",
+\t"action": {"type": "type_and_submit", "name": "search_input", "text": "wireless gaming mouse under 30 dollars"}}"""
+"""The ids of its tokens are other texts in another vocabulary."""
 _BYTES_PER_LOGPROB = 256
 _BYTES_BESIDES = 2**20
 
@@ -50,6 +53,12 @@ class _Models(BaseModel):
     """`GET /v1/models`."""
 
     data: list[_Card]
+
+
+class _Text(BaseModel):
+    """`POST /detokenize`."""
+
+    prompt: str
 
 
 class _Logprob(BaseModel):
@@ -96,6 +105,8 @@ class VllmLogprobsSource(ConnectedSource):
         files = _model_files(options.model, options.revision)
         super().__init__(options)
         self._finder = RationaleFinder(files.tokenizer, files.vocab_size)
+        self._ids = files.tokenizer.encode(_TOLD_APART, add_special_tokens=False).ids
+        self._text = files.tokenizer.decode(self._ids, skip_special_tokens=False)
         self._longest = files.longest
         self._model = Model(options.model, files.revision)
         self._top_k = min(options.top_k, files.vocab_size)
@@ -126,18 +137,29 @@ class VllmLogprobsSource(ConnectedSource):
 
     async def _served(self, patience: Patience) -> _Card:
         async with self._connection.slots:
-            return await patience.insist(self._look)
+            return await self._connection.learn(patience, self._look)
 
     async def _look(self) -> _Card:
-        """The card of our model. Raises SourceMismatch where it is not served."""
+        """The card of our model. Raises SourceMismatch where it is not served, or with another tokenizer."""
         cards = self._connection.read(await self._connection.ask("GET", "/v1/models"), _Models).data
         for card in cards:
             if self._model.name in (card.id, card.root):
+                await self._check_tokenizer(card)
                 return card
         served = ", ".join(f"{card.id!r} (from {card.root!r})" for card in cards) or "no model"
         raise SourceMismatch(
             f"{self._connection.name} serves {served}, and REWARD_CERTAINTY_MODEL wants {self._model.name!r}"
         )
+
+    async def _check_tokenizer(self, card: _Card) -> None:
+        # How vLLM would cut a text into tokens does not matter, for it is sent ids; what it takes them for does.
+        message = {"model": card.id, "tokens": self._ids}
+        text = self._connection.read(await self._connection.ask("POST", "/detokenize", message), _Text).prompt
+        if text != self._text:
+            raise SourceMismatch(
+                f"{self._connection.name} has another tokenizer than {self._model.name!r} (REWARD_CERTAINTY_MODEL): "
+                f"tokens that spell {self._text[:40]!r} here spell {text[:40]!r} there"
+            )
 
     async def _measure_one(
         self, card: _Card, group: PromptGroup, measurement: Measurement, kind: Kind, patience: Patience
@@ -147,8 +169,7 @@ class VllmLogprobsSource(ConnectedSource):
         if tokens.start == tokens.end:
             return Certainty(0.0, 0.0, 0.0, 0, kind, self.name, *self._model, context=context)
         token_ids = [*group.prompt_token_ids, *tokens.token_ids]
-        async with self._connection.slots:
-            rows = await patience.insist(lambda: self._prompt_logprobs(card, token_ids))
+        rows = await self._connection.measure(patience, lambda: self._prompt_logprobs(card, token_ids))
         computed, cached = self._read
         self._read = TokensRead(computed + len(token_ids), cached)
         first = len(group.prompt_token_ids) + tokens.start

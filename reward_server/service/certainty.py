@@ -63,6 +63,11 @@ class WatchedSource(CertaintySource):
         """The source's."""
         return self._source.remedy
 
+    @property
+    def is_held_back(self) -> bool:
+        """The source's."""
+        return self._source.is_held_back
+
     def needs_prompt(self, request: RationaleRequest) -> bool:
         """As the source has it."""
         return self._source.needs_prompt(request)
@@ -77,6 +82,8 @@ class WatchedSource(CertaintySource):
         except SourceError as error:
             self._metrics.failures.labels(self.name, certainty_problem(error).kind).inc()
             raise
+        finally:
+            self._metrics.held_back.labels(self.name).set(self.is_held_back)
         self._last_well = monotonic()
         self._metrics.seconds.labels(certainties[0].source).observe(perf_counter() - started)
         self._metrics.record(certainties)
@@ -99,6 +106,7 @@ class WatchedSource(CertaintySource):
             self._publish()
         finally:
             self._metrics.up.labels(self.name).set(self._error is None)
+            self._metrics.held_back.labels(self.name).set(self.is_held_back)
             self.checked.set()
 
     async def watch(self) -> None:
@@ -109,7 +117,8 @@ class WatchedSource(CertaintySource):
                 await self.check()
             except Exception as error:  # a bug of ours must not end the watch, which nothing would begin again
                 if before != type(error).__name__:
-                    _log.warning("no certainty: %s", error)
+                    passes = isinstance(error, SourceUnavailable)
+                    _log.log(logging.WARNING if passes else logging.ERROR, "no certainty: %s", error)
                 before = type(error).__name__
             else:
                 if before is not None:
@@ -127,6 +136,8 @@ class WatchedSource(CertaintySource):
             self._metrics.count_read(self.name, self._read, read)
             self._read = read
         if self.model is not None and self.model != self._described:
+            if self._described is not None and self._described.name != self.model.name:
+                _log.warning("certainty by %r from now on, no more by %r", self.model.name, self._described.name)
             self._described = self.model
             self._metrics.describe(self.name, self.model)
 

@@ -25,6 +25,13 @@ class CertaintyMetrics:
             registry=registry,
             multiprocess_mode="livemin",
         )
+        self.held_back = Gauge(
+            "shop_r1_certainty_breaker_open",
+            "1 while the source has failed several times in a row, and one batch at a time tries it.",
+            ["source"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self.seconds = Histogram(
             "shop_r1_certainty_seconds",
             "Time to measure the rationales of one batch, waits included.",
@@ -89,6 +96,7 @@ class CertaintyMetrics:
     def begin(self, source: str) -> None:
         """Publish a source that has not been asked yet, with nothing counted."""
         self.up.labels(source).set(0)
+        self.held_back.labels(source).set(0)
         self._without_context.labels(source)
         for problem in ("certainty-unavailable", "certainty-mismatch", "certainty-failed"):
             self.failures.labels(source, problem)

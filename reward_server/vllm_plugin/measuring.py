@@ -121,6 +121,7 @@ class Measuring:
                 revision=self.weights.revision,
                 loaded_at=self.weights.loaded_at,
                 vocab_size=self.vocab_size,
+                tokenizer=self.tokenizer.digest,
                 results=[task.result() for task in tasks],
             )
 

@@ -71,6 +71,8 @@ class Response(_Message):
     revision: str | None
     loaded_at: str
     vocab_size: int
+    tokenizer: str
+    """As in About."""
     results: list[Result]
 
 

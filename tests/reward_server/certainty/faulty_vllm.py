@@ -18,7 +18,7 @@ from typing import Any
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 ABOUT, TOKENIZER, MEASURE = "GET /self_certainty", "GET /self_certainty/tokenizer", "POST /self_certainty"
-MODELS, COMPLETIONS = "GET /v1/models", "POST /v1/completions"
+MODELS, DETOKENIZE, COMPLETIONS = "GET /v1/models", "POST /detokenize", "POST /v1/completions"
 
 VOCAB_SIZE = 300
 LONGEST = 2_000
@@ -127,6 +127,23 @@ def half_a_message(exchange: Exchange) -> None:
     exchange.answer(200, body[: len(body) // 2])
 
 
+def trickle(exchange: Exchange) -> None:
+    """Answer so slowly that it never ends."""
+    exchange.handler.send_response(200)
+    exchange.handler.send_header("Content-Length", "1000000")
+    exchange.handler.end_headers()
+    while not exchange.vllm.ended.wait(0.01):
+        exchange.handler.wfile.write(b" ")
+
+
+def flood(exchange: Exchange) -> None:
+    """Answer for ever, as fast as can be."""
+    exchange.handler.send_response(200)
+    exchange.handler.end_headers()
+    while not exchange.vllm.ended.is_set():
+        exchange.handler.wfile.write(b" " * 2**16)
+
+
 class FaultyVllm:
     """Answers well where nothing else is scripted. `with running_vllm() as vllm:` starts one."""
 
@@ -143,7 +160,7 @@ class FaultyVllm:
         """What the next posts meet with, one after the other, when only their heads were read."""
         self._scripts: dict[str, deque[Act]] = defaultdict(deque)
         self._always: dict[str, Act] = {}
-        self._at_once = 0
+        self.at_once = 0
         self._lock = Lock()
         self._server = _Server(("127.0.0.1", port), _handler(self))
         Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -164,6 +181,11 @@ class FaultyVllm:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def digest(self) -> str:
+        """Of the tokenizer."""
+        return f"sha256:{sha256(self.tokenizer.encode()).hexdigest()}"
+
     def script(self, route: str, *acts: Act) -> None:
         """What the next requests of a route meet with, one after the other."""
         self._scripts[route].extend(acts)
@@ -178,6 +200,20 @@ class FaultyVllm:
     def messages(self, route: str) -> list[Any]:
         return [exchange.message for exchange in self.seen if exchange.route == route]
 
+    @contextmanager
+    def one_at_a_time(self, seconds: float) -> Iterator[None]:
+        """Measure one after the other, each for so long."""
+        engine = Lock()
+
+        def act(exchange: Exchange) -> None:
+            with engine:
+                self.ended.wait(seconds)
+                well(exchange)
+
+        self.always(MEASURE, act)
+        yield
+        self.always(MEASURE, well)
+
     def stop(self) -> None:
         self.ended.set()
         self._server.shutdown()
@@ -191,14 +227,14 @@ class FaultyVllm:
             if self.ended.is_set():
                 act = hang_up
             if exchange.route in (MEASURE, COMPLETIONS):
-                self._at_once += 1
-                self.most_at_once = max(self.most_at_once, self._at_once)
+                self.at_once += 1
+                self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             act(exchange)
         finally:
             with self._lock:
                 if exchange.route in (MEASURE, COMPLETIONS):
-                    self._at_once -= 1
+                    self.at_once -= 1
 
     def good_answer(self, exchange: Exchange) -> bytes:
         message = exchange.message
@@ -214,16 +250,19 @@ class FaultyVllm:
                     "path": "/models/qwen",
                     "vocab_size": self.vocab_size,
                     "max_model_len": LONGEST,
-                    "tokenizer": f"sha256:{sha256(self.tokenizer.encode()).hexdigest()}",
+                    "tokenizer": self.digest,
                     "prefix_caching": True,
                     "cache_cap": True,
                 }
             ).encode()
         if exchange.route == MEASURE:
             results = [_result(completion) for completion in message["completions"]]
-            return json.dumps({**self.weights, "vocab_size": self.vocab_size, "results": results}).encode()
+            about = {**self.weights, "vocab_size": self.vocab_size, "tokenizer": self.digest}
+            return json.dumps({**about, "results": results}).encode()
         if exchange.route == MODELS:
             return json.dumps({"object": "list", "data": [self.card]}).encode()
+        if exchange.route == DETOKENIZE:
+            return json.dumps({"prompt": Tokenizer.from_str(self.tokenizer).decode(message["tokens"])}).encode()
         assert exchange.route == COMPLETIONS
         rows = [None, *({**self.row, str(number): _unlikely()} | self.row for number in message["prompt"][1:])]
         return json.dumps({"choices": [{"index": 0, "text": "x", "prompt_logprobs": rows}]}).encode()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from threading import Barrier
 
 import pytest
 
@@ -111,7 +112,10 @@ def test_no_more_prompts_are_measured_at_once_than_allowed(vllm: FaultyVllm) -> 
     async def late(source: VllmSource) -> list[Certainty]:
         return await source.measure([request(prompt=str(number)) for number in range(12)], "kl_to_uniform")
 
+    three = Barrier(3)
+
     def slow(exchange: Exchange) -> None:
+        three.wait(timeout=60)
         exchange.vllm.ended.wait(0.05)
         well(exchange)
 

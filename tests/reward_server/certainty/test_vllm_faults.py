@@ -12,7 +12,8 @@ from reward_server.certainty.source import (
     SourceMismatch,
     SourceUnavailable,
 )
-from reward_server.certainty.vllm import VllmSource
+from reward_server.certainty.vllm import PROTOCOL, VllmSource
+from reward_server.vllm_plugin import messages
 from tests.reward_server.certainty.faulty_vllm import (
     ABOUT,
     MEASURE,
@@ -21,6 +22,7 @@ from tests.reward_server.certainty.faulty_vllm import (
     Exchange,
     FaultyVllm,
     answering,
+    flood,
     free_port,
     half_a_message,
     half_an_answer,
@@ -192,8 +194,21 @@ def test_a_vllm_without_the_plugin_is_a_mismatch_that_says_what_to_do(vllm: Faul
         with_source(options(vllm), lambda source: source.check())
 
 
-@pytest.mark.parametrize("fields", [{"protocol": 2}, {"vocab_size": "many"}, {"loaded_at": "yesterday"}], ids=str)
-def test_a_plugin_of_another_protocol_is_refused_by_the_field(vllm: FaultyVllm, fields: dict[str, object]) -> None:
+def test_a_plugin_of_another_protocol_is_a_mismatch_whatever_else_it_says(vllm: FaultyVllm) -> None:
+    vllm.always(ABOUT, saying(b'{"protocol": 2, "plugin": "0.9.0", "served": []}'))
+    error = failure(vllm)
+    assert isinstance(error, SourceMismatch)
+    assert "plugin 0.9.0" in str(error)
+    assert "version 2" in str(error)
+    assert "speaks version 1" in str(error)
+
+
+def test_the_protocol_is_the_plugins() -> None:
+    assert PROTOCOL == messages.PROTOCOL
+
+
+@pytest.mark.parametrize("fields", [{"protocol": "one"}, {"vocab_size": "many"}, {"loaded_at": "yesterday"}], ids=str)
+def test_a_plugin_that_tells_nonsense_is_refused_by_the_field(vllm: FaultyVllm, fields: dict[str, object]) -> None:
     vllm.always(ABOUT, answering(**fields))
     error = failure(vllm)
     assert type(error) is SourceError
@@ -258,7 +273,8 @@ def test_a_model_that_turns_into_another_is_a_mismatch_from_then_on(vllm: Faulty
         (status(418), "418"),
         (status(422, {"error": {"pointer": "/per_token", "reason": "no"}}), "no"),
         (status(422, {"error": {"pointer": "/completions/7/span", "reason": "no"}}), "no"),
-        (saying(b" " * (64 * 2**20 + 1)), "more than"),
+        (saying(b" " * 2**17), "more than 66,560 bytes"),
+        (flood, "more than 66,560 bytes"),
     ],
     ids=[
         "too few results",
@@ -273,7 +289,8 @@ def test_a_model_that_turns_into_another_is_a_mismatch_from_then_on(vllm: Faulty
         "418",
         "our own fault",
         "no such completion",
-        "64 MiB",
+        "more bytes than a result has",
+        "no end of bytes",
     ],
 )
 def test_an_answer_that_cannot_be_right_fails_at_once(vllm: FaultyVllm, act: Act, word: str) -> None:

@@ -24,6 +24,7 @@ from reward_server.certainty.source import (
 from reward_server.certainty.vllm_logprobs import VllmLogprobsSource
 from tests.reward_server.certainty.faulty_vllm import (
     COMPLETIONS,
+    DETOKENIZE,
     LONGEST,
     MODELS,
     VOCAB_SIZE,
@@ -236,6 +237,23 @@ def test_another_model_is_a_mismatch_naming_both(vllm: FaultyVllm, folder: Path,
     assert vllm.count(COMPLETIONS) == 0
 
 
+def test_another_tokenizer_than_the_models_is_a_mismatch(vllm: FaultyVllm, folder: Path) -> None:
+    vllm.tokenizer = tokenizer(backwards=True).to_str()
+    error = failure(vllm, folder)
+    assert isinstance(error, SourceMismatch)
+    assert "another tokenizer" in str(error)
+    assert vllm.count(COMPLETIONS) == 0
+
+
+def test_a_tokenizer_that_changes_in_the_middle_of_a_batch_is_a_mismatch(vllm: FaultyVllm, folder: Path) -> None:
+    def restarted(exchange: Exchange) -> None:
+        vllm.tokenizer = tokenizer(backwards=True).to_str()
+        well(exchange)
+
+    vllm.script(COMPLETIONS, restarted)
+    assert isinstance(failure(vllm, folder), SourceMismatch)
+
+
 def test_a_model_is_known_by_its_served_name_too(vllm: FaultyVllm, folder: Path) -> None:
     vllm.card["id"] = str(folder)
     assert len(measure(vllm, folder, request())) == 1
@@ -263,7 +281,7 @@ def test_a_text_beyond_the_models_length_is_refused_with_both_lengths(vllm: Faul
     assert f"{LONGEST}, more than the {LONGEST - 1}" in str(caught.value)
 
 
-@pytest.mark.parametrize("route", [MODELS, COMPLETIONS])
+@pytest.mark.parametrize("route", [MODELS, DETOKENIZE, COMPLETIONS])
 @pytest.mark.parametrize(
     "fault",
     [status(500), status(503, Retry_After="0"), status(429), hang_up, half_an_answer, half_a_message],
@@ -275,7 +293,7 @@ def test_a_fault_that_passes_is_waited_for(vllm: FaultyVllm, folder: Path, route
     assert answer.upper == pytest.approx(UPPER)
 
 
-@pytest.mark.parametrize("route", [MODELS, COMPLETIONS])
+@pytest.mark.parametrize("route", [MODELS, DETOKENIZE, COMPLETIONS])
 def test_a_server_that_hangs_is_waited_for_until_patience_ends(vllm: FaultyVllm, folder: Path, route: str) -> None:
     vllm.always(route, hang)
     assert isinstance(failure(vllm, folder, patience=0.5), SourceUnavailable)

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reward_server.certainty.source import (
-    SourceUnavailable,
-)
+from reward_server.certainty.source import SourceMismatch, SourceUnavailable
 from reward_server.certainty.vllm import VllmSource
 from tests.reward_server.certainty.faulty_vllm import (
     MEASURE,
@@ -67,6 +65,37 @@ def test_weights_with_another_tokenizer_are_read_with_it(vllm: FaultyVllm) -> No
     first, last = vllm.messages(MEASURE)[0], vllm.messages(MEASURE)[-1]
     assert first["prompt_token_ids"] == tokenizer().encode("What next?").ids
     assert last["prompt_token_ids"] == tokenizer(backwards=True).encode("What next?").ids
+
+
+def test_a_tokenizer_that_changes_alone_in_the_middle_of_a_batch_has_it_measured_again(
+    vllm: FaultyVllm, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The ids that were sent mean other texts then, so that certainties of them would be those of nothing."""
+
+    def restarted(exchange: Exchange) -> None:
+        vllm.tokenizer = tokenizer(backwards=True).to_str()
+        well(exchange)
+
+    vllm.script(MEASURE, well, restarted)
+    measure(vllm, request("Yes"), request("Yes", prompt="Now?"), concurrency=1)
+    backwards = [tokenizer(backwards=True).encode(prompt).ids for prompt in ("What next?", "Now?")]
+    assert [message["prompt_token_ids"] for message in vllm.messages(MEASURE)][2:] == backwards
+    assert "the tokenizer of vLLM at" in caplog.text
+
+
+def test_a_revision_that_was_asked_for_keeps_its_tokenizer(vllm: FaultyVllm) -> None:
+    async def change(source: VllmSource) -> None:
+        await source.measure([request("Yes")], "kl_to_uniform")
+        before, vllm.tokenizer = vllm.tokenizer, tokenizer(backwards=True).to_str()
+        for _ in range(2):
+            with pytest.raises(SourceMismatch, match=r"tokenizer .* was sha256:.* and is sha256:.*step-1"):
+                await source.check()
+            with pytest.raises(SourceMismatch, match="tokenizer"):
+                await source.measure([request("Yes")], "kl_to_uniform")
+        vllm.tokenizer = before
+        await source.measure([request("Yes")], "kl_to_uniform")
+
+    with_source(options(vllm, revision="step-1"), change)
 
 
 def test_a_refusal_by_a_model_with_another_vocabulary_is_no_fault_of_the_request(vllm: FaultyVllm) -> None:

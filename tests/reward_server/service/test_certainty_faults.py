@@ -1,8 +1,10 @@
 """A server whose vLLM is away, hangs, fails or has another model: refusals, readiness, and starts that must fail."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -14,8 +16,12 @@ from tests.reward_server.certainty.faulty_vllm import (
     Exchange,
     FaultyVllm,
     answering,
+    flood,
     free_port,
+    half_a_message,
+    half_an_answer,
     hang,
+    hang_up,
     running_vllm,
     status,
     tokenizer,
@@ -32,6 +38,9 @@ from tests.reward_server.service.support import (
 )
 from tests.reward_server.service.vllm_support import ALPHA, VALUE, is_ready, prompted, scoring_with
 from tests.servers import Server
+
+CONNECTIONS_KEPT = 18
+"""To a vLLM, by a server that has 16 prompts measured at once: two more for checks."""
 
 
 @pytest.fixture(scope="module")
@@ -237,3 +246,76 @@ def test_a_kind_that_top_k_cannot_tell_is_refused_at_start_with_what_to_do_inste
     assert status_code == 2
     assert "kl_from_uniform" in message
     assert "vllm or local" in message
+
+
+def test_a_vllm_that_is_there_and_measures_nothing_is_no_source_to_count_on() -> None:
+    """It answers every check; the server is ready again when nobody asks it for what it cannot have."""
+    with running_vllm() as vllm, scoring_with(vllm, "--patience", "1") as server:
+        eventually(lambda: is_ready(server))
+        assert sample(server, "shop_r1_certainty_breaker_open", source="vllm") == 0
+        vllm.always(MEASURE, status(500))
+
+        def is_given_up() -> bool:
+            assert_refused(server.post(json=batch(prompted())), 503, "certainty-unavailable", "")
+            return not is_ready(server)
+
+        eventually(is_given_up)
+        body = assert_refused(server.get("/readyz"), 503, "certainty-unavailable", "")
+        assert "answers, but measures nothing: status 500" in body["detail"]
+        assert sample(server, "shop_r1_certainty_breaker_open", source="vllm") == 1
+        eventually(lambda: is_ready(server))
+        vllm.always(MEASURE, well)
+        eventually(lambda: server.post(json=batch(prompted())).status_code == 200)
+        assert sample(server, "shop_r1_certainty_breaker_open", source="vllm") == 0
+
+
+def test_whatever_vllm_does_every_batch_is_right_or_refused_and_no_connection_is_left() -> None:
+    passing = [status(500), hang_up, half_an_answer, half_a_message]
+    lasting = [flood, answering(results=[]), with_result(tokens=1), with_result(kl_to_uniform=float("nan"))]
+    right = pytest.approx([0.8 + ALPHA * VALUE] * 2)
+    with running_vllm() as vllm, scoring_with(vllm) as server:
+        eventually(lambda: is_ready(server))
+
+        def ask(number: int) -> httpx.Response:
+            pair = batch(prompted(prompt=f"{number}, first"), prompted(prompt=f"{number}, second"))
+            return httpx.post(f"{server.url}/score", json=pair, timeout=120)
+
+        open_before = sample(server, "process_open_fds")
+        for fault in [*passing, *lasting]:
+            vllm.script(MEASURE, well, fault, fault, well, fault)
+            with ThreadPoolExecutor(8) as clients:
+                answers = list(clients.map(ask, range(8)))
+            refused = [answer for answer in answers if answer.status_code != 200]
+            assert all(answer.json()["rewards"] == right for answer in answers if answer not in refused)
+            for answer in refused:
+                assert_refused(answer, 503, "certainty-failed", "")
+            assert bool(refused) == (fault in lasting)
+        eventually(lambda: sample(server, "process_open_fds") <= open_before + CONNECTIONS_KEPT)
+
+
+def test_a_wrong_vllm_is_an_error_in_the_log_of_a_server_that_goes_on() -> None:
+    """A pod that is not ready stops a rolling update; one that exits again and again says less and waits longer."""
+    with running_vllm() as vllm:
+        vllm.always(ABOUT, answering(protocol=2))
+        with scoring_with(vllm) as server:
+            eventually(lambda: "mismatch" in server.get("/readyz").text)
+            assert_refused(server.post(json=batch(prompted())), 503, "certainty-mismatch", "")
+            vllm.always(ABOUT, well)
+            eventually(lambda: is_ready(server))
+            server.process.terminate()
+            assert server.process.wait(timeout=60) == 0
+            assert server.process.stderr is not None
+            log = server.banner + server.process.stderr.read().decode()
+            assert re.search(r"ERROR.*no certainty: .*protocol is version 2", log)
+            assert "certainty again, from vllm" in log
+
+
+def test_another_model_than_before_is_told_in_the_log_where_none_is_asked_for() -> None:
+    with running_vllm() as vllm, scoring_with(vllm) as server:
+        eventually(lambda: is_ready(server))
+        vllm.weights = vllm.weights | {"model": "another"}
+        eventually(lambda: server.get("/version").json()["certainty"]["model"] == "another")
+        server.process.terminate()
+        assert server.process.wait(timeout=60) == 0
+        assert server.process.stderr is not None
+        assert b"certainty by 'another' from now on, no more by 'policy'" in server.process.stderr.read()
