@@ -34,7 +34,7 @@ FLOORS = (
 
 HEAVY = {"torch", "transformers", "vllm"}
 
-HEAVY_ROOMS = ("reward_server.certainty.causal_model", "reward_server.vllm_plugin")
+HEAVY_ROOMS = ("reward_server.certainty.causal_model", "reward_server.certainty.exact", "reward_server.vllm_plugin")
 """Where the server has its models; nothing imports them but what needs a model, when it does."""
 
 
