@@ -6,6 +6,9 @@ import unicodedata
 _MOST_MARKS = 30
 _JOINER = "\u034f"
 
+# Of class 0 themselves, these become marks in a normal form, and are sorted with those around them.
+_MARKS_IN_DISGUISE = frozenset("\u0f73\u0f75\u0f81\uff9e\uff9f")
+
 # Combining marks start at U+0300, so only such runs need a closer look.
 _CANDIDATES = re.compile(f"[\u0300-\U0010ffff]{{{_MOST_MARKS + 1},}}")
 
@@ -22,7 +25,8 @@ def stream_safe(text: str) -> str:
 def _break_up(run: re.Match[str]) -> str:
     pieces, marks = [], 0
     for character in run[0]:
-        marks = marks + 1 if unicodedata.combining(character) else 0
+        is_mark = unicodedata.combining(character) or character in _MARKS_IN_DISGUISE
+        marks = marks + 1 if is_mark else 0
         if marks > _MOST_MARKS:
             pieces.append(_JOINER)
             marks = 1

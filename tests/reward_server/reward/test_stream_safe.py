@@ -1,11 +1,19 @@
 """Normal forms of hostile text in linear time, and of real text as they are."""
 
+import sys
 import unicodedata
 
 import pytest
 
 from reward_server.reward.similarity import tokenize
 from reward_server.reward.stream_safe import stream_safe
+
+CHARACTERS = [chr(codepoint) for codepoint in range(0x80, sys.maxunicode + 1)]
+
+
+def longest_run_of_marks(text: str) -> int:
+    classes = "".join("m" if unicodedata.combining(character) else " " for character in text)
+    return max(map(len, classes.split()), default=0)
 
 
 @pytest.mark.parametrize(
@@ -33,3 +41,18 @@ def test_a_wall_of_marks_is_normalized_without_the_quadratic_sort() -> None:
     wall = "a" + "\u0301" * 500_000 + "\u0323" * 500_000
     assert len(unicodedata.normalize("NFC", stream_safe(wall))) > 900_000
     assert len(tokenize(wall, "unicode")) == 1
+
+
+def test_no_character_hides_a_long_run_of_marks_until_it_is_put_into_a_normal_form() -> None:
+    for character in CHARACTERS:
+        if unicodedata.combining(character) or not unicodedata.decomposition(character):
+            continue
+        normal = unicodedata.normalize("NFKD", stream_safe("a" + f"\u0316{character}\u0301" * 20))
+        assert longest_run_of_marks(normal) <= 45, f"U+{ord(character):04X}"
+
+
+@pytest.mark.parametrize("character", ["\u0f73", "\u0f75", "\u0f81", "\u0301\uff9e", "\u0f71\uff9f\u0f72"])
+def test_a_wall_of_characters_that_become_marks_only_in_a_normal_form_is_no_slower(character: str) -> None:
+    wall = "a" + character * 60_000
+    assert longest_run_of_marks(unicodedata.normalize("NFKD", stream_safe(wall))) <= 62
+    assert tokenize(wall, "unicode")
