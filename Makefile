@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.1
 
 CERTAINTY := $(or $(REWARD_CERTAINTY),local)
 
-.PHONY: help serve report test check e2e chaos bench train-smoke train-study lock audit clean
+.PHONY: help serve report test check e2e chaos fuzz bench train-smoke train-study lock audit clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,12 @@ e2e: .venv/.dev .venv-train/.installed  ## Run the slow checks, with the real Op
 chaos: .venv/.dev .venv-train/.installed  ## Load the server, break it and attack it, and see that no reward is lost or wrong (1 hour).
 	@$(BIN)/python -m tests.chaos --json out/chaos.json
 
+fuzz: INPUTS ?= 1000000
+fuzz: .venv/.dev .venv-fuzz/.installed  ## A million odd inputs to each parser, then odd callers for live servers (1 hour; INPUTS=1000: less).
+	@for target in completion native openrlhf; do \
+	  .venv-fuzz/bin/python -m tests.fuzz $$target --inputs $(INPUTS) || exit 1; done
+	@FUZZ_EXAMPLES=400 $(BIN)/pytest -m 'e2e or not e2e' tests/fuzz --durations=5
+
 bench: .venv/.dev .venv-train/.installed  ## Time scoring core, start, simplifier and certainty against named peers.
 	@$(BIN)/python benchmarks/scoring_core.py
 	@$(BIN)/python benchmarks/start.py
@@ -62,7 +68,7 @@ audit: .venv/.dev  ## Ask OSV, on the internet, about vulnerabilities of what th
 	  --progress-spinner off --requirement docker/$$lock.lock || exit 1; done
 
 clean:  ## Remove the virtual environments and caches.
-	rm -rf .venv .venv-train .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* *.egg-info
+	rm -rf .venv .venv-fuzz .venv-train .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* *.egg-info
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -84,6 +90,11 @@ clean:  ## Remove the virtual environments and caches.
 .venv/.dev: .venv/bin/python pyproject.toml constraints-cpu.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints-cpu.txt
 	@touch $@ .venv/.core .venv/.data .venv/.local
+
+.venv-fuzz/.installed: tests/fuzz/requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/pip install --quiet --disable-pip-version-check --editable . --requirement $<
+	@touch $@
 
 .venv-train/.installed: trainer/openrlhf/cpu/requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv-train

@@ -43,12 +43,14 @@ class Server:
 
 
 @contextmanager
-def running_server(*flags: str, log: IO[bytes] | None = None, **environment: str) -> Iterator[Server]:
+def running_server(
+    *flags: str, log: IO[bytes] | None = None, python: str = sys.executable, **environment: str
+) -> Iterator[Server]:
     """Start a server on a free port, wait for its banner, stop it with SIGTERM at the end."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("REWARD_")}
     with TemporaryFile() as file:
         process = subprocess.Popen(
-            [*COMMAND, "serve", "--port", "0", *flags],
+            [python, *COMMAND[1:], "serve", "--port", "0", *flags],
             env={**clean, **environment},
             stderr=subprocess.PIPE,
             stdout=log or file,
