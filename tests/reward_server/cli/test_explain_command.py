@@ -1,7 +1,6 @@
 """`reward-server explain`, run as a user runs it: every term of one reward, and why."""
 
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -13,6 +12,8 @@ from typer.testing import CliRunner
 
 from reward_server.cli import app
 from reward_server.reward.spec import load_preset
+from tests import commands
+from tests.commands import REWARD_SERVER, Done
 from tests.servers import COMMAND
 
 LABEL = '{"type": "click", "name": "add_to_cart.buy_now"}'
@@ -23,14 +24,9 @@ PLAIN = ("--spec", "shop-r1-no-rationale")
 WRONG_USAGE = 2
 
 
-def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`reward-server …` in an environment without settings of its own, on a wide terminal."""
-    ours = ("REWARD_", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(
-        command, env={**clean, "COLUMNS": "200", **environment}, capture_output=True, encoding="utf-8", timeout=60
-    )
+def run(*arguments: object, **environment: str) -> Done:
+    """`reward-server …` on a wide terminal."""
+    return commands.run(REWARD_SERVER, *arguments, **{"COLUMNS": "200", **environment})
 
 
 def explained(file: Path, *arguments: object) -> dict[str, Any]:
@@ -40,7 +36,7 @@ def explained(file: Path, *arguments: object) -> dict[str, Any]:
     return dict(json.loads(file.read_bytes()))
 
 
-def rows(done: subprocess.CompletedProcess[str]) -> list[list[str]]:
+def rows(done: Done) -> list[list[str]]:
     """The cells of the table it prints."""
     lines = [re.split("[│┃]", line)[1:-1] for line in done.stdout.splitlines()]
     return [[cell.strip() for cell in line] for line in lines if line]

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from reward_server import wire
+from tests import commands
+from tests.commands import REWARD_SERVER, Done
 from tests.servers import COMMAND, Server
 
 BUY_NOW = '{"rationale": "It fits my budget.", "action": {"type": "click", "name": "add_to_cart.buy_now"}}'
@@ -23,21 +25,9 @@ PLAIN = ("--spec", "shop-r1-no-rationale")
 WRONG_USAGE = 2
 
 
-def run(
-    *arguments: object, stdin: bytes | None = None, cwd: Path | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """`reward-server …` in an environment without settings of its own, on a wide terminal."""
-    ours = ("REWARD_", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        env={**clean, "COLUMNS": "200", **environment},
-        input=stdin,
-        capture_output=True,
-        cwd=cwd,
-        timeout=120,
-    )
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+def run(*arguments: object, stdin: bytes | None = None, cwd: Path | None = None, **environment: str) -> Done:
+    """`reward-server …` on a wide terminal."""
+    return commands.run(REWARD_SERVER, *arguments, stdin=stdin, cwd=cwd, **{"COLUMNS": "200", **environment})
 
 
 def write(file: Path, *lines: bytes | dict[str, Any]) -> Path:
@@ -51,7 +41,7 @@ def results(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_bytes().splitlines()]
 
 
-def complaints(done: subprocess.CompletedProcess[str]) -> dict[int, str]:
+def complaints(done: Done) -> dict[int, str]:
     """Line number -> what standard error says of it."""
     return {int(number): text for number, text in re.findall(r"^ *line (\d+): (.*)$", done.stderr, re.MULTILINE)}
 

@@ -1,17 +1,17 @@
 """`reward-server serve`: every setting is a flag and a `REWARD_…` variable, the flag wins, what is wrong is named."""
 
-import os
 import re
 import signal
 import socket
-import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from reward_server.settings import Settings
-from tests.servers import COMMAND, running_server
+from tests import commands
+from tests.commands import REWARD_SERVER, Done
+from tests.servers import running_server
 
 WRONG_USAGE = 2
 
@@ -69,17 +69,9 @@ def variable(setting: str) -> str:
     return f"REWARD_{setting.upper()}"
 
 
-def serve(*flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`reward-server serve`, told something that it must refuse; in an environment without settings of its own."""
-    ours = ("REWARD_", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return subprocess.run(
-        [*COMMAND, "serve", *flags],
-        env={**clean, "COLUMNS": "200", **environment},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-    )
+def serve(*flags: str, **environment: str) -> Done:
+    """`reward-server serve` on a wide terminal, told something that it must refuse."""
+    return commands.run(REWARD_SERVER, "serve", *flags, **{"COLUMNS": "200", **environment})
 
 
 DEFAULTS = {
@@ -106,7 +98,7 @@ DEFAULTS = {
 }
 
 
-def reason(done: subprocess.CompletedProcess[str]) -> str:
+def reason(done: Done) -> str:
     """The error, its frame taken off and its lines joined."""
     return " ".join(re.sub("[│╭╮╰╯─]", " ", done.stderr).split())
 

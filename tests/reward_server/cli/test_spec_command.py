@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import os
 import re
 import shlex
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +13,15 @@ from typer.testing import CliRunner
 from reward_server import __version__
 from reward_server.cli import app
 from reward_server.reward.spec import preset_names
-from tests.servers import COMMAND
+from tests import commands
+from tests.commands import REWARD_SERVER, Done
 
 WRONG_USAGE = 2
 
 
-def run(*arguments: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`reward-server …` in an environment without settings of its own, on a wide terminal."""
-    ours = ("REWARD_", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        env={**clean, "COLUMNS": "200", **environment},
-        capture_output=True,
-        encoding="utf-8",
-        cwd=cwd,
-        timeout=60,
-    )
+def run(*arguments: object, cwd: Path | None = None, **environment: str) -> Done:
+    """`reward-server …` on a wide terminal."""
+    return commands.run(REWARD_SERVER, *arguments, cwd=cwd, **{"COLUMNS": "200", **environment})
 
 
 def written(file: Path, *arguments: object) -> Any:

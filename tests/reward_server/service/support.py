@@ -1,9 +1,7 @@
 """What the tests of the service share: rollouts, refusals, metrics, half-sent requests and starts that must fail."""
 
 import json
-import os
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
@@ -15,7 +13,8 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.servers import COMMAND, Server
+from tests.commands import REWARD_SERVER, run
+from tests.servers import Server
 
 Action = dict[str, Any]
 
@@ -138,15 +137,9 @@ def status_before_the_body(server: Server, **headers: str) -> int:
         connection.close()
 
 
-def clean_environment(**more: str) -> dict[str, str]:
-    """This process's environment without settings of the server, and `more`."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("REWARD_")} | more
-
-
 def failed_start(*flags: str, **environment: str) -> tuple[int, str]:
     """Exit status and message, on one line, of a server that does not come up."""
-    command, clean = [*COMMAND, "serve", *flags], clean_environment(**environment)
-    ended = subprocess.run(command, env=clean, capture_output=True, text=True, timeout=60)
+    ended = run(REWARD_SERVER, "serve", *flags, **environment)
     assert "Traceback" not in ended.stderr
     plain = re.sub(r"\x1b\[[0-9;]*m|[│╭╮╰╯─]", " ", ended.stderr)
     return ended.returncode, " ".join(plain.split())

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.commands import clean_environment
 from tests.reward_server.service.support import (
     PLAIN,
     assert_refused,
     batch,
-    clean_environment,
     failed_start,
     rollout,
     status_before_the_body,

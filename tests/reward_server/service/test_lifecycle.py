@@ -13,6 +13,7 @@ from time import sleep
 import httpx
 import pytest
 
+from tests.commands import clean_environment
 from tests.reward_server.service.support import (
     CLICK,
     PLAIN,
@@ -21,7 +22,6 @@ from tests.reward_server.service.support import (
     assert_refused,
     assert_still_scores,
     batch,
-    clean_environment,
     eventually,
     failed_start,
     half_sent,

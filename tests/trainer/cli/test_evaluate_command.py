@@ -3,34 +3,24 @@
 import json
 import os
 import re
-import subprocess
-import sysconfig
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.commands import Done
+from tests.trainer.cli import commands
 from tests.trainer.evaluation.support import BLUE, QUICK, RED, SHOPPERS, STOP, content, evaluated, rollout
 
-COMMAND = Path(sysconfig.get_path("scripts"), "shop-r1")
 TABLE_3 = Path(__file__).parents[3] / "examples" / "table3.csv"
 GOOD, BAD_INPUT, WRONG_USAGE = 0, 1, 2
 
 FEW = ("--resamples", 100)
 
 
-def run(*arguments: object, stdin: bytes | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`shop-r1 evaluate …` in an environment without settings of its own, on a terminal of 80 columns."""
-    ours = ("SHOP_R1_", "REWARD_", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    done = subprocess.run(
-        [COMMAND, "evaluate", *map(str, arguments)],
-        env={**clean, "COLUMNS": "80", **environment},
-        input=stdin,
-        capture_output=True,
-        timeout=300,
-    )
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+def run(*arguments: object, stdin: bytes | None = None, **environment: str) -> Done:
+    """`shop-r1 evaluate …`."""
+    return commands.run("evaluate", *arguments, stdin=stdin, **environment)
 
 
 def write(file: Path, *lines: dict[str, Any] | bytes) -> Path:

@@ -4,12 +4,12 @@ import json
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 import typer
 
+from tests.commands import Done
 from tests.trainer.cli.commands import BAD_INPUT, WRONG_USAGE, run
 from tests.trainer.generation.support import LONGEST_ANSWER, MODEL, SPACE, rl_rows, write_rows
 from trainer.cli.evaluate_models import Request, generated_runs
@@ -40,7 +40,7 @@ def lines(file: RolloutFile) -> list[dict[str, Any]]:
 
 
 def test_a_sweep_is_evaluated_reported_kept_and_used_again(data: Path, tmp_path: Path) -> None:
-    def sweep(name: str) -> CompletedProcess[str]:
+    def sweep(name: str) -> Done:
         options = ("--data", data, "--engine", "transformers", "--max-new-tokens", LONGEST_ANSWER, "--resamples", 100)
         kept = ("--generated", tmp_path / "kept", "--temperature", 0, "--temperature", 0.6)
         outputs = ("--json", tmp_path / f"{name}.json", "--report", tmp_path / f"{name}.html")

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.commands import Done, clean_environment
+from tests.trainer.cli import commands
 from tests.trainer.cli.commands import BAD_INPUT, COMMAND, WRONG_USAGE
 from tests.trainer.rationales.endpoints import (
     Behaviour,
@@ -30,27 +32,14 @@ INCOMPLETE = BAD_INPUT
 KEY = "sk-very-secret-key"
 
 
-def environment(**given: str) -> dict[str, str]:
-    """An environment without settings of its own, with a wide terminal."""
-    ours = ("SHOP_R1_", "REWARD_", "OPENAI_", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return {**clean, "COLUMNS": "200", **given}
-
-
-def run(*arguments: object, **given: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COMMAND, "data", "rationales", *map(str, arguments)],
-        env=environment(**given),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-    )
+def run(*arguments: object, **given: str) -> Done:
+    return commands.run("data", "rationales", *arguments, **{"COLUMNS": "200", **given})
 
 
 def start(*arguments: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [COMMAND, "data", "rationales", *map(str, arguments)],
-        env=environment(),
+        env=clean_environment(COLUMNS="200"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         # Whoever runs the tests in the background has it ignored, and children inherit that.
@@ -426,7 +415,7 @@ def test_a_file_without_sessions_is_told(server: Endpoint, tmp_path: Path, out: 
 def test_wrong_usage_is_named(sessions: Path, tmp_path: Path, arguments: list[str], named: str) -> None:
     done = subprocess.run(
         [COMMAND, "data", "rationales", *(argument.format(sessions=sessions) for argument in arguments)],
-        env=environment(),
+        env=clean_environment(COLUMNS="200"),
         cwd=tmp_path,
         stdin=subprocess.PIPE,
         capture_output=True,
@@ -456,7 +445,7 @@ def test_a_terminal_sees_steps_tokens_and_cost_while_it_runs(sessions: Path, out
         command = asking(server, sessions, out, "--input-price", 3, "--output-price", 15, "--concurrency", 2)
         with subprocess.Popen(
             [COMMAND, "data", "rationales", *map(str, command)],
-            env=environment(TERM="xterm"),
+            env=clean_environment(COLUMNS="200", TERM="xterm"),
             stdout=subprocess.DEVNULL,
             stderr=theirs,
         ) as process:
