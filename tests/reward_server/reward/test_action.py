@@ -68,3 +68,8 @@ def test_an_action_matches_a_label_in_type_and_in_every_field_the_label_has() ->
     assert not Action("type_and_submit", {"text": "shoes"}).matches(label)
     assert not Action("click", {"name": "search", "text": "shoes"}).matches(label)
     assert Action("terminate", {"name": "left over"}).matches(Action("terminate", {}))
+
+
+def test_an_action_stands_in_json_as_it_is_read_from_there() -> None:
+    action = {"type": "type_and_submit", "name": "search", "text": "shoes"}
+    assert read_label(action, SPACE).action.as_dict() == action

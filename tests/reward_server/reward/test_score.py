@@ -57,6 +57,14 @@ def test_every_row_of_table_1(action: dict[str, str], label: dict[str, str], ter
     assert result.exact_match == (action == label)
 
 
+def test_a_prediction_seen_before_under_the_same_label_earns_the_same_again() -> None:
+    target = prepare(read_label(BUY, NO_RATIONALE.action_space), NO_RATIONALE)
+    completion = Completion("because", Action("click", {"name": "add_to_cart.buy"}))
+    first, second = (score(completion, target, None) for _ in range(2))
+    assert first == second
+    assert second.terms.value == pytest.approx(1000 * 8 / 9)
+
+
 def test_an_invalid_completion_earns_nothing_in_any_term() -> None:
     target = prepare(read_label(STOP, NO_RATIONALE.action_space), NO_RATIONALE)
     for reason in Reason:
