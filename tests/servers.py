@@ -69,5 +69,5 @@ def running_server(
         finally:
             server.client.close()
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=60)
             process.stderr.close()

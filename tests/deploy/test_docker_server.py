@@ -91,7 +91,7 @@ def test_a_server_that_listens_and_never_answers_is_not_healthy(image: Sandbox) 
         mute.listen()
         began = time.monotonic()
         assert check_health(image, mute.getsockname()[1]) != 0
-    assert time.monotonic() - began < 15, "it gives up by itself"
+    assert time.monotonic() - began < 60, "it gives up by itself"
 
 
 def test_without_keys_it_does_not_start_and_says_why(image: Sandbox) -> None:

@@ -194,8 +194,8 @@ def test_a_server_killed_in_mid_batch_for_good_is_told_when_patience_ends() -> N
     with running_server(*PLAIN) as server:
         start = monotonic()
         outcomes = with_client(server.url, kill_in_the_middle, connections=4, patience=3)
-        # The time is patience's; what little is more is for starting and ending 400 tasks.
-        assert monotonic() - start < 3 * 5
+        # Patience is 3 s, and 600 s where it is not heard.
+        assert monotonic() - start < 60
     failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     assert 0 < len(failed) < 400
     assert {type(error) for error in failed} == {RewardUnavailable}

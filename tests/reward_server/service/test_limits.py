@@ -164,10 +164,10 @@ def test_a_long_label_string_is_refused_with_a_short_answer(server: Server, text
 
 @pytest.mark.parametrize("length", ["0" * 4999 + "62", "9" * 5000])
 def test_a_content_length_of_any_size_is_no_crash(length: str, server: Server) -> None:
-    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=60) as connection:
         head = f"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
         connection.sendall(head.encode() + b" " * 62)
-        assert connection.recv(100).split()[1] in {b"400", b"413", b"422"}
+        assert connection.makefile("rb").readline().split()[1] in {b"400", b"413", b"422"}
 
 
 def test_a_client_that_sends_its_whole_body_first_still_reads_the_413() -> None:

@@ -1,7 +1,7 @@
 """What is made of a model's answer."""
 
 import json
-from time import perf_counter
+from time import thread_time
 
 import pytest
 
@@ -140,9 +140,9 @@ def test_what_is_no_chat_completion_is_told_as_such(body: bytes) -> None:
 @pytest.mark.parametrize("text", ["<think>", "```", '"', "</think>", "**", "Rationale:", "'\"", "```a\n"])
 def test_reading_takes_time_in_proportion_to_the_answer(text: str) -> None:
     def seconds(times: int) -> float:
-        start = perf_counter()
+        start = thread_time()
         read_rationale(text * times)
-        return perf_counter() - start
+        return thread_time() - start
 
     seconds(1_000)
     assert min(seconds(200_000) for _ in range(3)) < 400 * max(min(seconds(1_000) for _ in range(3)), 1e-3)

@@ -236,7 +236,7 @@ def test_an_interrupted_run_says_so_and_goes_on(sessions: Path, out: Path) -> No
         with start(*asking(server, sessions, out, "--concurrency", 1)) as process:
             assert reached.wait(60)
             process.send_signal(signal.SIGINT)
-            _, stderr = process.communicate(timeout=30)
+            _, stderr = process.communicate(timeout=60)
         assert process.returncode == INCOMPLETE
         assert b"stopped: interrupted" in stderr
         assert b"Traceback" not in stderr

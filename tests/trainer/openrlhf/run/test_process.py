@@ -96,7 +96,7 @@ def test_no_process_is_left_when_a_run_is_stopped(tmp_path: Path) -> None:
     with pytest.raises(TrainingError):
         run(tmp_path, program)
     pid = int((tmp_path / "log.txt").read_text().split()[0])
-    for _ in range(100):
+    for _ in range(600):
         if not still_runs(pid):
             return
         time.sleep(0.1)
@@ -159,7 +159,7 @@ def test_a_launcher_that_is_killed_takes_the_trainer_with_it(tmp_path: Path, sig
     process.send_signal(sign)
     process.wait()
     pid = int(log.read_text())
-    for _ in range(200):
+    for _ in range(1200):
         if not still_runs(pid):
             return
         time.sleep(0.05)
