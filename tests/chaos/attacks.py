@@ -50,10 +50,13 @@ BODIES: dict[str, Callable[[int], bytes]] = {
 
 
 def bodies(name: str, size: int, at_once: int) -> Outcome:
-    """So many bodies of that size and make at once."""
+    """So many bodies of that make at once, each as large as the server allows."""
     outcome = Outcome(f"{at_once} × {size // MIB} MiB of {name}")
     body = BODIES[name](size)
-    with running_server("--spec", SPEC, "--certainty", "none") as server, watched(outcome, server.process.pid):
+    with (
+        running_server("--spec", SPEC, "--certainty", "none", REWARD_MAX_BODY_BYTES=str(size)) as server,
+        watched(outcome, server.process.pid),
+    ):
         began = monotonic()
 
         def post(_number: int) -> int:

@@ -8,7 +8,7 @@ from time import monotonic
 import orjson
 import uvloop
 
-from tests.chaos.memory import watched
+from tests.chaos.memory import resident, watched
 from tests.chaos.outcome import Outcome
 from tests.chaos.rollouts import Expected, native_body, openrlhf_body, rollouts
 from tests.e2e.plain_http import PlainClient
@@ -19,6 +19,7 @@ SPEC = "shop-r1-no-rationale"
 OPENRLHF_PAGE = 100_000
 """Bytes of a page, which OpenRLHF sends twice."""
 BATCH = 1_024
+MIB = 2**20
 
 
 def one_rollout_a_call(calls: int, in_flight: int = 512) -> Outcome:
@@ -33,6 +34,26 @@ def a_batch_a_call(calls: int, in_flight: int = 8) -> Outcome:
     outcome = Outcome(f"{in_flight} batches of {BATCH:,} in flight")
     batches = [rollouts(BATCH, SPEC)]
     return _under_load(outcome, [(native_body(batch), batch) for batch in batches], calls, in_flight, keeps=True)
+
+
+def soak(seconds: float, in_flight: int = 64) -> Outcome:
+    """Both kinds of load by turns, for long: whether memory grows from the first tenth of the time to the last."""
+    outcome = Outcome(f"both loads for {seconds / 60:g} minutes")
+    expected = rollouts(64, SPEC, OPENRLHF_PAGE)
+    batch = rollouts(BATCH, SPEC)
+    bodies = [(openrlhf_body(item.rollout), [item]) for item in expected] + [(native_body(batch), batch)]
+    with running_server("--spec", SPEC, "--certainty", "none") as server, watched(outcome, server.process.pid):
+        began = monotonic()
+        levels = []
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            while monotonic() < began + seconds:
+                runner.run(_post(outcome, server, bodies, 65 * in_flight, in_flight, keeps=False))
+                levels.append((monotonic() - began, resident(server.process.pid) / MIB))
+        outcome.seconds = monotonic() - began
+        first = max(level for moment, level in levels if moment <= max(seconds / 10, levels[0][0]))
+        last = max(level for moment, level in levels if moment >= min(0.9 * seconds, levels[-1][0]))
+        outcome.notes.append(f"{first:,.0f} MiB in the first tenth of the time, {last:,.0f} MiB in the last")
+    return outcome
 
 
 def _under_load(

@@ -35,9 +35,10 @@ def source_gone(seconds: float, count: int) -> Outcome:
             await asyncio.sleep(seconds)
             with running_vllm(vllm.port):
                 answers = await driving
-        rewards = [answer.get("reward") for answer in answers]
-        outcome.lost = rewards.count(None)
-        outcome.wrong = count_wrong([reward for reward in rewards if reward is not None], expected)
+        # What it could not fetch is None.
+        pairs = [(answer["reward"], item) for answer, item in zip(answers, expected, strict=True) if answer["reward"]]
+        outcome.lost = count - len(pairs)
+        outcome.wrong = sum(count_wrong(reward, [item]) for reward, item in pairs)
 
     return told_by(story, outcome)
 
