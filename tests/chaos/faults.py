@@ -35,6 +35,8 @@ from tests.reward_server.service.support import spawned_by
 from tests.servers import Server, free_port, running_server
 
 PLAIN = ("--spec", SPEC, "--certainty", "none")
+IMPATIENT = ("--certainty", "vllm", "--patience", "30")
+"""Gives up a request that hangs after a third of its patience."""
 IN_FLIGHT = 16
 HALF_OPEN = 300
 
@@ -241,7 +243,7 @@ def log_disk_full() -> Outcome:
 
 def _with_source(outcome: Outcome, during: Callable[[FaultyVllm, Stream], Awaitable[None]]) -> Outcome:
     async def story() -> None:
-        with running_vllm() as vllm, running_server("--certainty", "vllm", "--vllm-url", vllm.url) as server:
+        with running_vllm() as vllm, running_server(*IMPATIENT, "--vllm-url", vllm.url) as server:
             stream = Stream(outcome, server.url, rollouts(256, "shop-r1"))
             async with stream.running(IN_FLIGHT):
                 await stream.more(50)
