@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from trainer.openrlhf.agent.settings import MOST_LOGPROBS, CertaintyFrom
 from trainer.openrlhf.problems import RecipeError
@@ -37,7 +38,7 @@ def _address_or_list(value: object) -> object:
     """As it is, where it is one address or a list of some."""
     addresses = value if isinstance(value, list) else [value]
     if not addresses or not all(isinstance(one, str) and one and one.isprintable() for one in addresses):
-        raise ValueError("an address, or a list of them")
+        raise PydanticCustomError("addresses", "an address, or a list of them")
     return value
 
 
