@@ -162,8 +162,8 @@ def test_no_model_library_is_imported_outside_the_rooms_that_have_models() -> No
 def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = {name: declared(requirements) for name, requirements in project["optional-dependencies"].items()}
-    # starlette comes with FastAPI, pydantic_core with pydantic, huggingface_hub with tokenizers, markupsafe with Jinja, yaml with PyYAML, and ray
-    # with OpenRLHF.
+    # starlette comes with FastAPI, pydantic_core with pydantic, huggingface_hub with tokenizers, markupsafe with Jinja,
+    # yaml with PyYAML, and ray with OpenRLHF.
     core = declared(project["dependencies"]) | {"starlette", "pydantic_core", "huggingface_hub"}
     models = extras["local"] | {"safetensors"}
     training = extras["data"] | extras["trainer"] | extras["vllm"] | {"markupsafe", "ray", "yaml"}
