@@ -11,16 +11,16 @@ import uvicorn
 
 from reward_server.service.app import create_app
 from reward_server.service.processes import when_parent_ends
-from reward_server.service.state import create_state
+from reward_server.service.state import Specs, create_state
 from reward_server.settings import Settings
 
 
-def serve_large_batches(settings: Settings, listening: socket.socket) -> None:
+def serve_large_batches(specs: Specs, settings: Settings, listening: socket.socket) -> None:
     """Serve until killed, or until the process that started this one is gone."""
     # Ctrl-C reaches every process of a terminal, and what has begun is to be finished.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     when_parent_ends(partial(os._exit, 0))
-    app = create_app(create_state(settings, is_inner=True))
+    app = create_app(create_state(settings, specs, is_inner=True))
     _Server(uvicorn.Config(app, log_level=settings.log_level, access_log=False)).run(sockets=[listening])
 
 

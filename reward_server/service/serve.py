@@ -17,7 +17,6 @@ from multiprocessing.synchronize import Event
 import uvicorn
 
 from reward_server.certainty.source import SourceError
-from reward_server.reward.spec import SpecError
 from reward_server.scoring import ConfigurationError
 from reward_server.service.app import create_app
 from reward_server.service.auth import KeyRing
@@ -26,7 +25,7 @@ from reward_server.service.connections import timed_connections
 from reward_server.service.inner import serve_large_batches
 from reward_server.service.large import LargeBatches
 from reward_server.service.processes import when_parent_ends
-from reward_server.service.state import ServerState, create_state
+from reward_server.service.state import ServerState, Specs, create_state, read_specs
 from reward_server.service.supervisor import Supervisor
 from reward_server.service.tls import server_context
 from reward_server.settings import Settings
@@ -49,8 +48,9 @@ def serve(settings: Settings) -> int:
     logging.raiseExceptions = False
     _allow_many_connections()
     tls = server_context(settings)
+    specs = read_specs(settings)
     if settings.workers == 1:
-        return _run(_create_state(settings), tls)
+        return _run(_create_state(settings, specs), tls)
     KeyRing(settings)  # each process has its own; here what is wrong with the file is told once
     try:
         listening = socket.create_server(
@@ -62,25 +62,26 @@ def serve(settings: Settings) -> int:
         sys.stderr.write(f"ERROR: {error}\n")
         return 1
     with listening:
-        return Supervisor(settings, listening, _work).run()
+        return Supervisor(settings, listening, partial(_work, specs)).run()
 
 
-def _work(settings: Settings, listening: socket.socket, is_up: Event, has_banner: bool) -> None:
+def _work(specs: Specs, settings: Settings, listening: socket.socket, is_up: Event, has_banner: bool) -> None:
     """One process of several."""
     when_parent_ends(partial(os.kill, os.getpid(), signal.SIGTERM))
     try:
         tls = server_context(settings)
-        state = _create_state(settings)
-    except (SpecError, ConfigurationError, SourceError) as error:
+        state = _create_state(settings, specs)
+    except (ConfigurationError, SourceError) as error:
         sys.stderr.write(f"ERROR: {error}\n")
         sys.exit(2)
     sys.exit(_run(state, tls, [listening], is_up, has_banner=has_banner))
 
 
-def _create_state(settings: Settings) -> ServerState:
+def _create_state(settings: Settings, specs: Specs) -> ServerState:
     # A model in this process is not loaded a second time.
     is_alone = settings.certainty == "local"
-    return create_state(settings, None if is_alone else LargeBatches(settings, serve_large_batches))
+    large = None if is_alone else LargeBatches(settings, partial(serve_large_batches, specs))
+    return create_state(settings, specs, large)
 
 
 def _run(

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 from reward_server.certainty.sources import create_source
-from reward_server.reward.spec import load_preset, preset_names
+from reward_server.reward.spec import RewardSpec, load_preset, preset_names
 from reward_server.scoring import ConfigurationError, Scorer
 from reward_server.service.admission import Admission
 from reward_server.service.auth import KeyRing
@@ -15,6 +16,13 @@ from reward_server.service.large import LargeBatches
 from reward_server.service.metrics import Metrics
 from reward_server.settings import Settings
 from reward_server.specs import find_spec
+
+
+class Specs(NamedTuple):
+    """What a server scores by: read once, so that all its processes have the same, whatever becomes of the files."""
+
+    default: RewardSpec
+    others: tuple[RewardSpec, ...]
 
 
 @dataclass
@@ -51,27 +59,34 @@ class ServerState:
         return not self.draining and (self.certainty is None or self.certainty.problem is None)
 
 
-def create_state(settings: Settings, large: LargeBatches | None = None, *, is_inner: bool = False) -> ServerState:
-    """Read the keys, load the specs, set up the certainty source; `is_inner` in the process for large batches.
+def read_specs(settings: Settings) -> Specs:
+    """The specs that the settings name; without any but the default, every preset. Raises SpecError."""
+    others = map(find_spec, settings.specs) if settings.specs else map(load_preset, preset_names())
+    return Specs(find_spec(settings.spec), tuple(others))
 
-    Raises SpecError, ConfigurationError or SourceError when the server cannot serve what it was told to.
+
+def create_state(
+    settings: Settings, specs: Specs, large: LargeBatches | None = None, *, is_inner: bool = False
+) -> ServerState:
+    """Read the keys, set up the certainty source and the specs' scorers; `is_inner` in the process for large batches.
+
+    Raises ConfigurationError or SourceError when the server cannot serve what it was told to.
     """
     keys = KeyRing(settings)
     metrics = Metrics()
-    spec = find_spec(settings.spec)
     created = create_source(settings.certainty, settings.source_options)
     source = None if created is None else WatchedSource(created, metrics.certainty, settings.patience)
     scorer = partial(Scorer, source=source, require_prompt=settings.require_prompt)
-    default = scorer(spec)
+    default = scorer(specs.default)
     scorers = {default.spec.name: default}
     unservable = {}
     if settings.specs:
-        for spec in map(find_spec, settings.specs):
+        for spec in specs.others:
             known = scorers.setdefault(spec.name, scorer(spec))
             if known.spec.digest != spec.digest:
                 raise ConfigurationError(f"two different specs are named {spec.name!r}; rename one")
     else:
-        for spec in map(load_preset, preset_names()):
+        for spec in specs.others:
             try:
                 scorers.setdefault(spec.name, scorer(spec))
             except ConfigurationError as error:

@@ -9,7 +9,7 @@ import pytest
 
 from reward_server.certainty.sources import SourceName
 from reward_server.cli.flags import environment_variable
-from reward_server.service.state import create_state
+from reward_server.service.state import create_state, read_specs
 from reward_server.settings import Settings
 from tests.deploy.chart import CHART, CI, Object, Rendered, ci_file, container, environment, render
 
@@ -166,14 +166,17 @@ def test_the_server_starts_with_its_specs(rendered: Rendered, monkeypatch: pytes
                 (tmp_path / file).write_text(text, encoding="utf-8")
         settings = settings_of(deployment, monkeypatch, tmp_path)
         if settings.certainty != "vllm-logprobs":  # it would download a tokenizer
-            assert "shop-r1-no-rationale" in create_state(settings).scorers, "what `helm test` scores with"
+            assert "shop-r1-no-rationale" in create_state(settings, read_specs(settings)).scorers, (
+                "what `helm test` scores with"
+            )
 
 
 def test_a_spec_of_ours_is_what_scores_by_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     rendered = render(ci_file("versions"))
     for file, text in rendered.one("ConfigMap", "shop-r1-v2-specs")["data"].items():
         (tmp_path / file).write_text(text, encoding="utf-8")
-    state = create_state(settings_of(rendered.one("Deployment", "shop-r1-v2"), monkeypatch, tmp_path))
+    settings = settings_of(rendered.one("Deployment", "shop-r1-v2"), monkeypatch, tmp_path)
+    state = create_state(settings, read_specs(settings))
     assert (state.default.spec.name, state.default.spec.dars) == ("gentle", 100)
     assert set(state.scorers) == {"gentle", "binary", "shop-r1-no-rationale"}
 

@@ -8,7 +8,7 @@ import pytest
 
 from reward_server.scoring import Scored, Scorer
 from reward_server.service.app import create_app
-from reward_server.service.state import create_state
+from reward_server.service.state import create_state, read_specs
 from reward_server.settings import Settings
 from reward_server.wire import Rollout
 from tests.reward_server.service.support import batch, rollout
@@ -20,7 +20,8 @@ async def crashing(_self: Scorer, _rollouts: Sequence[Rollout]) -> list[Scored]:
 
 def test_a_crash_is_a_500_that_tells_the_client_nothing_but_that(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Scorer, "score", crashing)
-    app = create_app(create_state(Settings(spec="binary", certainty="none")))
+    settings = Settings(spec="binary", certainty="none")
+    app = create_app(create_state(settings, read_specs(settings)))
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

@@ -28,6 +28,11 @@ from tests.reward_server.service.support import (
 from tests.servers import Server, running_server
 
 PAGE = "<p>a page</p>" * 10_000
+OWN_SPEC = """\
+extends = "shop-r1-no-rationale"
+name = "mine"
+format.weight = 0.25
+"""
 MANY = [rollout(CLICK, CLICK, id=str(number)) if number % 3 else rollout(id=str(number)) for number in range(3_000)]
 
 
@@ -197,3 +202,14 @@ def test_it_ends_with_a_server_that_is_killed() -> None:
         server.process.kill()
         Thread(target=server.process.wait).start()
         child.wait(timeout=60)
+
+
+def test_it_scores_by_the_spec_that_was_read_at_the_start(tmp_path: Path) -> None:
+    spec = tmp_path / "mine.toml"
+    spec.write_text(OWN_SPEC)
+    with running_server("--spec", str(spec), "--certainty", "none") as server:
+        digest = server.get("/version").json()["spec"]["digest"]
+        spec.write_text(OWN_SPEC.replace("0.25", "0.75"))
+        answer = server.post(json=pages()).json()
+        assert answer["spec"]["digest"] == digest
+        assert answer["results"] == one_by_one(server, pages())
