@@ -15,6 +15,9 @@ from reward_server.service.problems import MEDIA_TYPE, Problem
 _MOST_HEAD_BYTES = 64 * 2**10
 """Of a request's first line and headers. What arrives in one piece with their end, up to 256 KiB, is not counted."""
 
+_MOST_MILLISECONDS = 2**31 - 1
+"""That the system takes for a time."""
+
 _PROBE_SECONDS = 60
 """Of silence, after which a peer is asked whether it is still there; uvicorn would wait for one that is not."""
 
@@ -109,6 +112,6 @@ def _do_not_wait_for_ever(peer: socket.socket, seconds: float) -> None:
     # Linux alone has all of these.
     options: Any = socket
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        peer.setsockopt(socket.IPPROTO_TCP, options.TCP_USER_TIMEOUT, int(seconds * 1_000))
+        peer.setsockopt(socket.IPPROTO_TCP, options.TCP_USER_TIMEOUT, min(int(seconds * 1_000), _MOST_MILLISECONDS))
         peer.setsockopt(socket.IPPROTO_TCP, options.TCP_KEEPIDLE, _PROBE_SECONDS)
         peer.setsockopt(socket.IPPROTO_TCP, options.TCP_KEEPINTVL, _PROBE_SECONDS // 4)

@@ -104,3 +104,8 @@ def test_hundreds_of_slow_clients_keep_nobody_waiting(hasty: Server) -> None:
     for connection in slow:
         assert everything_from(connection) == b""
         connection.close()
+
+
+def test_any_number_of_seconds_may_be_allowed() -> None:
+    with running_server(*PLAIN, REWARD_REQUEST_SECONDS="1e9") as server:
+        assert_still_scores(server)
