@@ -14,14 +14,19 @@ from reward_server.service.processes import when_parent_ends
 from reward_server.service.state import Specs, create_state
 from reward_server.settings import Settings
 
+_IDLE_SECONDS = 3_660
+"""For which a connection is kept; the process that opened it closes it much sooner."""
+
 
 def serve_large_batches(specs: Specs, settings: Settings, listening: socket.socket) -> None:
     """Serve until killed, or until the process that started this one is gone."""
     # Ctrl-C reaches every process of a terminal, and what has begun is to be finished.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     when_parent_ends(partial(os._exit, 0))
+    # The other side closes what is idle: a request could cross with an end from here.
     app = create_app(create_state(settings, specs, is_inner=True))
-    _Server(uvicorn.Config(app, log_level=settings.log_level, access_log=False)).run(sockets=[listening])
+    config = uvicorn.Config(app, log_level=settings.log_level, access_log=False, timeout_keep_alive=_IDLE_SECONDS)
+    _Server(config).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
