@@ -51,18 +51,17 @@ class LargeBatches:
 
         Raises a 503 Problem if it dies over it, and whatever reading the body raises.
         """
-        url = httpx.URL(await self._running(), path=request.url.path, query=request.url.query.encode())
+        try:
+            running = await self._running()
+        except OSError as error:  # no memory, or no files left
+            raise _lost(f"cannot be started ({error.strerror})") from None
+        url = httpx.URL(running, path=request.url.path, query=request.url.query.encode())
         headers = [(name, value) for name, value in request.headers.raw if name in _PASSED_ON]
         headers.append(self._authorization)
         try:
             reply = await self._client.post(url, headers=headers, content=body)
         except httpx.TransportError as error:
-            raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "worker-lost",
-                [("", f"the process that scores large batches ended ({type(error).__name__}); send the batch again")],
-                headers={"Retry-After": "1"},
-            ) from None
+            raise _lost(f"ended ({type(error).__name__})") from None
         kept = {name: value for name, value in reply.headers.items() if name not in _NOT_PASSED_BACK}
         return Response(reply.content, reply.status_code, kept)
 
@@ -77,11 +76,18 @@ class LargeBatches:
         """Where the process listens; requests wait in its socket's queue until it is up."""
         async with self._starting:
             if self._process is None or not self._process.is_alive():
-                if self._process is not None and self._process.pid is not None:
+                if self._process is not None:
+                    assert self._process.pid is not None
                     forget_process(self._process.pid)
                 with socket.create_server(("127.0.0.1", 0), backlog=2_048) as listening:
                     arguments = (self._settings, listening)
-                    self._process = get_context("spawn").Process(target=self._serve, args=arguments, daemon=True)
-                    await asyncio.to_thread(self._process.start)
+                    process = get_context("spawn").Process(target=self._serve, args=arguments, daemon=True)
+                    await asyncio.to_thread(process.start)
+                    self._process = process
                     self._url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             return self._url
+
+
+def _lost(why: str) -> Problem:
+    fault = ("", f"the process that scores large batches {why}; send the batch again")
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "worker-lost", [fault], headers={"Retry-After": "1"})

@@ -169,6 +169,19 @@ def test_a_process_that_dies_over_a_batch_is_a_503_and_another_takes_its_place()
         assert scoring_process(server).pid != before.pid
 
 
+def test_one_that_cannot_be_started_is_a_503_until_it_can() -> None:
+    with running_server(*PLAIN) as server:
+        assert_still_scores(server)
+        process = psutil.Process(server.process.pid)
+        _, most = process.rlimit(psutil.RLIMIT_NOFILE)
+        process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds(), most))
+        answer = server.post(json=pages())
+        assert_refused(answer, 503, "worker-lost", "")
+        assert answer.headers["retry-after"] == "1"
+        process.rlimit(psutil.RLIMIT_NOFILE, (most, most))
+        assert len(server.post(json=pages()).json()["rewards"]) == 12
+
+
 def test_a_client_that_leaves_ends_the_work(plain: Server) -> None:
     connection = HTTPConnection(plain.url.removeprefix("http://"), timeout=60)
     connection.request("POST", "/score", body=json.dumps(pages(60)))
