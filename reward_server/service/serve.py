@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from math import ceil
 from multiprocessing.synchronize import Event
+from shutil import rmtree
 
 import uvicorn
 
@@ -25,6 +26,7 @@ from reward_server.service.connections import timed_connections
 from reward_server.service.inner import serve_large_batches
 from reward_server.service.large import LargeBatches
 from reward_server.service.processes import when_parent_ends
+from reward_server.service.shared_metrics import shared_folder
 from reward_server.service.state import ServerState, Specs, create_state, read_specs
 from reward_server.service.supervisor import Supervisor
 from reward_server.service.tls import server_context
@@ -148,6 +150,8 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
         if self.force_exit:
             await self.lifespan.shutdown()
+            if self.is_up is None and (folder := shared_folder()) is not None:
+                rmtree(folder, ignore_errors=True)
             # Python would wait for threads that still score what nobody reads.
             os._exit(0)
 

@@ -274,3 +274,14 @@ def test_a_serving_process_scores_where_torch_cannot_be_imported(tmp_path: Path)
     with running_server(PYTHONPATH=str(tmp_path)) as server:
         sure = {"vocab_size": 4, "top_logprobs": [[0]]}
         assert server.post(json=batch(rollout(certainty=sure))).json()["scores"] == [1.0]
+
+
+def test_a_third_signal_leaves_no_metrics_behind(tmp_path: Path) -> None:
+    with running_server(*PLAIN, "--drain-seconds", "600", TMPDIR=str(tmp_path)) as server:
+        assert list(tmp_path.glob("shop-r1-metrics-*"))
+        with half_sent(server, b'{"rollouts": []}'):
+            while server.process.poll() is None:
+                server.process.terminate()
+                sleep(0.1)
+        assert server.process.returncode == 0
+        assert not list(tmp_path.glob("shop-r1-metrics-*"))
