@@ -44,7 +44,7 @@ class Supervisor:
         while first.is_alive() and not is_up.wait(0.05):
             continue
         if not is_up.is_set():
-            return first.exitcode or 0
+            return self._part(first) if self._stopping else max(first.exitcode or 0, 1)
         for _ in range(1, self._settings.workers):
             self._start()
         status = 0
