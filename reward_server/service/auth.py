@@ -62,11 +62,11 @@ def _unauthorized(detail: str) -> Problem:
 
 def _offered_key(authorization: str) -> bytes:
     """The key in a header, as the bytes that came: Starlette decodes headers as Latin-1, keys are UTF-8."""
-    scheme, _, credentials = authorization.strip().partition(" ")
-    given = credentials.strip().encode("latin-1")
-    if scheme.lower() == "bearer":
+    scheme, _, credentials = authorization.encode("latin-1").strip(b" \t").partition(b" ")
+    given = credentials.strip(b" \t")
+    if scheme.lower() == b"bearer":
         return given
-    if scheme.lower() == "basic":
+    if scheme.lower() == b"basic":
         try:
             return base64.b64decode(given, validate=True).partition(b":")[2]
         except binascii.Error:

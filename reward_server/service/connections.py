@@ -76,8 +76,8 @@ class _TimedConnection(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        # What is left of a body that nobody reads has to come in time as well.
-        if self.cycle.more_body:
+        # What is left of a body that nobody reads has to come in time as well. One that others follow is here.
+        if self.cycle.more_body and not self.pipeline:
             self._wait()
         super().on_response_complete()
 

@@ -1,5 +1,6 @@
 """What a scrape sees: the metrics of all of a server's processes as one, and what these processes use."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import partial
@@ -30,9 +31,19 @@ def exposed_registry(own: CollectorRegistry) -> CollectorRegistry:
     return registry
 
 
-def forget_process(pid: int) -> None:
-    """Leave out what a process that has ended said of itself; what it counted stays counted."""
-    mark_process_dead(pid)  # type: ignore[no-untyped-call]
+def forget_ended_processes() -> None:
+    """Leave out what processes that have ended said of themselves; what they counted stays counted."""
+    folder = shared_folder()
+    for pid in _pids(folder) if folder is not None else ():
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def _pids(folder: Path) -> set[int]:
+    """Of all processes that have written metrics."""
+    return {int(path.stem.rpartition("_")[2]) for path in folder.glob("*.db")}
 
 
 class _Processes(Collector):
@@ -43,7 +54,7 @@ class _Processes(Collector):
 
     def collect(self) -> Iterable[Metric]:
         found: defaultdict[str, list[Metric]] = defaultdict(list)
-        for pid in {path.stem.rpartition("_")[2] for path in self._folder.glob("*.db")}:
+        for pid in _pids(self._folder):
             for metric in ProcessCollector(pid=partial(str, pid), registry=None).collect():
                 found[metric.name].append(metric)
         for metrics in found.values():

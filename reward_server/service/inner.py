@@ -20,8 +20,9 @@ _IDLE_SECONDS = 3_660
 
 def serve_large_batches(specs: Specs, settings: Settings, listening: socket.socket) -> None:
     """Serve until killed, or until the process that started this one is gone."""
-    # Ctrl-C reaches every process of a terminal, and what has begun is to be finished.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Both may go to all processes of a server at once, and what has begun is to be finished.
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_IGN)
     when_parent_ends(partial(os._exit, 0))
     # The other side closes what is idle: a request could cross with an end from here.
     app = create_app(create_state(settings, specs, is_inner=True))

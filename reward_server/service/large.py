@@ -16,7 +16,7 @@ import httpx
 from fastapi import Request, Response
 from pydantic import SecretStr
 
-from reward_server.service.exposition import forget_process
+from reward_server.service.exposition import forget_ended_processes
 from reward_server.service.problems import Problem
 from reward_server.settings import Settings
 
@@ -24,6 +24,9 @@ LARGE_BYTES = 2**20
 """Bodies above are large."""
 LARGE_COUNT = 2_048
 """So are batches of more rollouts, however small."""
+
+_WRITE_SECONDS = 300.0
+"""Far more than it takes to score the largest batch, while which nothing is read of the next."""
 
 _PASSED_ON = (b"if-match", b"x-run-id", b"content-length")
 _NOT_PASSED_BACK = ("content-length", "connection", "date", "transfer-encoding")
@@ -40,9 +43,12 @@ class LargeBatches:
         self._settings = settings.model_copy(update={"api_keys": (SecretStr(key),), "api_keys_file": None})
         self._authorization = (b"authorization", f"Bearer {key}".encode())
         self._process: SpawnProcess | None = None
-        # A batch takes what it takes; a process that is gone ends its connections.
-        unlimited = httpx.Limits(max_connections=None)
-        self._client = httpx.AsyncClient(timeout=None, trust_env=False, limits=unlimited)  # noqa: S113
+        # A batch takes what it takes, and a process that is gone ends its connections; one that takes nothing hangs.
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(None, write=_WRITE_SECONDS),
+            trust_env=False,
+            limits=httpx.Limits(max_connections=None),
+        )
         self._url = ""
         self._starting = asyncio.Lock()
 
@@ -68,17 +74,19 @@ class LargeBatches:
     async def close(self) -> None:
         """End the process."""
         await self._client.aclose()
+        await asyncio.to_thread(self.kill)
+
+    def kill(self) -> None:
+        """End the process, whatever it does."""
         if self._process is not None:
             self._process.kill()
-            await asyncio.to_thread(self._process.join)
+            self._process.join()
 
     async def _running(self) -> str:
         """Where the process listens; requests wait in its socket's queue until it is up."""
         async with self._starting:
             if self._process is None or not self._process.is_alive():
-                if self._process is not None:
-                    assert self._process.pid is not None
-                    forget_process(self._process.pid)
+                forget_ended_processes()
                 with socket.create_server(("127.0.0.1", 0), backlog=2_048) as listening:
                     arguments = (self._settings, listening)
                     process = get_context("spawn").Process(target=self._serve, args=arguments, daemon=True)

@@ -28,7 +28,7 @@ from reward_server.service.large import LargeBatches
 from reward_server.service.processes import when_parent_ends
 from reward_server.service.shared_metrics import shared_folder
 from reward_server.service.state import ServerState, Specs, create_state, read_specs
-from reward_server.service.supervisor import Supervisor
+from reward_server.service.supervisor import STOP, Supervisor
 from reward_server.service.tls import server_context
 from reward_server.settings import Settings
 
@@ -69,7 +69,9 @@ def serve(settings: Settings) -> int:
 
 def _work(specs: Specs, settings: Settings, listening: socket.socket, is_up: Event, has_banner: bool) -> None:
     """One process of several."""
-    when_parent_ends(partial(os.kill, os.getpid(), signal.SIGTERM))
+    for signum in (signal.SIGTERM, signal.SIGINT):  # which the supervisor hears, and passes on
+        signal.signal(signum, signal.SIG_IGN)
+    when_parent_ends(partial(os.kill, os.getpid(), STOP))
     try:
         tls = server_context(settings)
         state = _create_state(settings, specs)
@@ -114,6 +116,9 @@ def _run(
         server.run(sockets)
     except SystemExit:
         return 1
+    finally:
+        if state.large is not None:
+            state.large.kill()
     return 0
 
 
@@ -158,10 +163,8 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
-        # A terminal's SIGINT goes to all processes of a server: of several, the supervisor passes it on as SIGTERM.
         is_one_of_several = self.is_up is not None
-        heard = (signal.SIGTERM,) if is_one_of_several else (signal.SIGINT, signal.SIGTERM)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        heard = (STOP,) if is_one_of_several else (signal.SIGINT, signal.SIGTERM)
         for signum in heard:
             loop.add_signal_handler(signum, self._end_a_wait)
         try:

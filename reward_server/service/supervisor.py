@@ -4,16 +4,18 @@ uvicorn's own supervisor runs none but plain uvicorn servers, and ours drain.
 """
 
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Event
 from time import sleep
 
-from reward_server.service.exposition import forget_process
+from reward_server.service.exposition import forget_ended_processes
 from reward_server.settings import Settings
 
 _PAUSE = 1.0
@@ -21,8 +23,11 @@ _PAUSE = 1.0
 
 _log = logging.getLogger("uvicorn.error")
 
+STOP = signal.SIGUSR1
+"""What stops a process: SIGTERM often goes to all of a server's processes at once, and each would hear it twice."""
+
 Target = Callable[[Settings, socket.socket, Event, bool], None]
-"""Serves on a socket until SIGTERM, and sets the event once it does; the flag is for who prints the banner."""
+"""Serves on a socket until `STOP`, and sets the event once it does; the flag is for who prints the banner."""
 
 
 class Supervisor:
@@ -61,22 +66,27 @@ class Supervisor:
         process.start()
         self._processes[process] = is_up
         if self._stopping:
-            process.terminate()
+            _stop(process)
         return process, is_up
 
     def _part(self, process: SpawnProcess) -> int:
         """Replace a process that has ended, unless all are to end; the status it leaves to the server."""
         del self._processes[process]
-        assert process.pid is not None
-        forget_process(process.pid)
         if self._stopping:
-            return 1 if process.exitcode not in (0, -signal.SIGTERM) else 0
+            return 1 if process.exitcode not in (0, -STOP, -signal.SIGTERM) else 0
         _log.error("process %d ended with status %s; another takes its place", process.pid, process.exitcode)
         sleep(_PAUSE)
+        forget_ended_processes()
         self._start()
         return 0
 
     def _stop(self) -> None:
         self._stopping = True
         for process in self._processes:
-            process.terminate()
+            _stop(process)
+
+
+def _stop(process: SpawnProcess) -> None:
+    assert process.pid is not None
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, STOP)

@@ -193,6 +193,7 @@ def test_a_client_that_leaves_ends_the_work(plain: Server) -> None:
 
 def test_sigterm_waits_for_it() -> None:
     with running_server(*PLAIN) as server:
+        assert server.post(json=pages()).status_code == 200
         body = json.dumps(pages()).encode()
         connection = HTTPConnection(server.url.removeprefix("http://"), timeout=60)
         connection.putrequest("POST", "/score")
@@ -200,6 +201,8 @@ def test_sigterm_waits_for_it() -> None:
         connection.endheaders(body[:-1])
         eventually(lambda: sample(server, "shop_r1_http_request_bytes_held") == len(body))
         child = scoring_process(server)
+        # Both may get it, as from systemd.
+        child.terminate()
         server.process.terminate()
         connection.send(body[-1:])
         answer = connection.getresponse()

@@ -7,12 +7,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from time import sleep
 
 import httpx
+import psutil
 import pytest
 
+from reward_server.scoring import ConfigurationError
+from reward_server.service import shared_metrics
 from tests.commands import clean_environment
 from tests.reward_server.service.support import (
     CLICK,
@@ -276,12 +280,20 @@ def test_a_serving_process_scores_where_torch_cannot_be_imported(tmp_path: Path)
         assert server.post(json=batch(rollout(certainty=sure))).json()["scores"] == [1.0]
 
 
-def test_a_third_signal_leaves_no_metrics_behind(tmp_path: Path) -> None:
-    with running_server(*PLAIN, "--drain-seconds", "600", TMPDIR=str(tmp_path)) as server:
-        assert list(tmp_path.glob("shop-r1-metrics-*"))
+def test_a_third_signal_leaves_no_metrics_behind() -> None:
+    with running_server(*PLAIN, "--drain-seconds", "600") as server:
+        mapped = [Path(file.path) for file in psutil.Process(server.process.pid).memory_maps()]
+        (folder,) = {file.parent for file in mapped if file.parent.name.startswith("shop-r1-metrics-")}
         with half_sent(server, b'{"rollouts": []}'):
             while server.process.poll() is None:
                 server.process.terminate()
                 sleep(0.1)
         assert server.process.returncode == 0
-        assert not list(tmp_path.glob("shop-r1-metrics-*"))
+        assert not folder.exists()
+
+
+def test_without_a_folder_for_metrics_a_server_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_metrics, "_MEMORY", "/nowhere")
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    with pytest.raises(ConfigurationError, match="TMPDIR or /dev/shm"), shared_metrics.shared_metrics():
+        pytest.fail("it has no folder")

@@ -82,6 +82,17 @@ def test_sigterm_ends_them_all_and_what_they_have_begun_is_finished() -> None:
             child.wait(timeout=60)
 
 
+def test_sigterm_to_all_processes_at_once_lets_them_finish_as_well() -> None:
+    """As systemd sends it, and `timeout`."""
+    with running_server(*PLAIN, "--workers", "2") as server:
+        eventually(lambda: len(workers(server)) == 2)
+        with half_sent(server, b'{"rollouts": []}') as finish:
+            for process in (*workers(server), psutil.Process(server.process.pid)):
+                process.terminate()
+            assert finish().status == 200
+        assert server.process.wait(timeout=60) == 0
+
+
 def test_they_end_with_a_supervisor_that_is_killed() -> None:
     with running_server(*PLAIN, "--workers", "2") as server:
         eventually(lambda: len(workers(server)) == 2)
