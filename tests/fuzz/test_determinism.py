@@ -28,6 +28,8 @@ pytestmark = pytest.mark.e2e
 COUNT = 25 * EXAMPLES
 BATCHES = (1, 7, 1_024)
 AT_ONCE = (1, 16)
+PATIENCE = 600
+"""Seconds that a batch may take behind those of all the others."""
 PACKAGES = ("fastapi", "httptools", "httpx", "numpy", "orjson", "prometheus-client", "pydantic", "pydantic-settings")
 PACKAGES += ("rapidfuzz", "rich", "tokenizers", "typer", "uvicorn", "uvloop")
 
@@ -86,7 +88,7 @@ def in_batches(size: int, at_once: int, send: Callable[[Sequence[dict[str, Any]]
 
 
 def natively(server: Server, batch: Sequence[dict[str, Any]]) -> list[bytes]:
-    response = server.post("/score", content=orjson.dumps({"rollouts": batch}))
+    response = server.post("/score", content=orjson.dumps({"rollouts": batch}), timeout=PATIENCE)
     assert response.status_code == 200, response.text[:500]
     return [orjson.dumps(result) for result in orjson.loads(response.content)["results"]]
 
@@ -97,7 +99,7 @@ def as_openrlhf(server: Server, batch: Sequence[dict[str, Any]]) -> list[bytes]:
         "prompts": [rollout["prompt"] for rollout in batch],
         "labels": [rollout["label"] for rollout in batch],
     }
-    response = server.post("/score?spec=shop-r1-no-rationale", content=orjson.dumps(message))
+    response = server.post("/score?spec=shop-r1-no-rationale", content=orjson.dumps(message), timeout=PATIENCE)
     assert response.status_code == 200, response.text[:500]
     answer = orjson.loads(response.content)
     return [orjson.dumps(pair) for pair in zip(answer["rewards"], answer["scores"], strict=True)]
