@@ -37,27 +37,39 @@ COMPLETION = st.one_of(
     st.text(max_size=30),
     st.just('{"rationale": "\ud800", "action": {}}'),
 )
-_LABEL = st.one_of(
-    *[st.sampled_from(LABELS)] * 6,
+_SOUND_LABEL = st.one_of(
+    st.sampled_from(LABELS),
     st.builds(lambda label: {"action": label}, st.sampled_from(LABELS)),
     st.builds(json.dumps, st.sampled_from(LABELS)),
-    _ACTIONS,
-    st.sampled_from([None, 7, "", "x", {}]),
 )
+_LABEL = _SOUND_LABEL | _ACTIONS | st.sampled_from([None, 7, "", "x", {}])
 _NAME = st.none() | st.sampled_from(["a", "b"]) | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
-_EVIDENCE = st.sampled_from([EVIDENCE] * 6 + [{**EVIDENCE, "vocab_size": 9}, {**EVIDENCE, "top_logprobs": [[0.0], []]}])
-ROLLOUT = st.fixed_dictionaries(
-    {"completion": COMPLETION, "label": _LABEL, "certainty": _EVIDENCE}, optional={"id": _NAME, "group": _NAME}
-)
-NATIVE = st.builds(lambda rollouts: {"rollouts": rollouts}, st.lists(ROLLOUT, max_size=MOST_ROLLOUTS))
-OPENRLHF = st.builds(
-    lambda samples: {
-        "query": [f"{PROMPT[cut:]}{completion}" for completion, _, cut in samples],
-        "prompts": [PROMPT] * len(samples),
-        "labels": [label for _, label, _ in samples],
-    },
-    st.lists(st.tuples(COMPLETION, _LABEL, st.sampled_from([0, 0, 0, 9, len(PROMPT) - 5])), max_size=MOST_ROLLOUTS),
-)
+_SOUND_EVIDENCE = st.just(EVIDENCE)
+_EVIDENCE = st.sampled_from([EVIDENCE, {**EVIDENCE, "vocab_size": 9}, {**EVIDENCE, "top_logprobs": [[0.0], []]}])
+
+
+def _native(label: st.SearchStrategy[Any], evidence: st.SearchStrategy[Message]) -> st.SearchStrategy[Message]:
+    rollout = st.fixed_dictionaries(
+        {"completion": COMPLETION, "label": label, "certainty": evidence}, optional={"id": _NAME, "group": _NAME}
+    )
+    return st.builds(lambda rollouts: {"rollouts": rollouts}, st.lists(rollout, max_size=MOST_ROLLOUTS))
+
+
+def _openrlhf(label: st.SearchStrategy[Any]) -> st.SearchStrategy[Message]:
+    cut = st.sampled_from([0, 0, 0, 0, 0, 0, 9, len(PROMPT) - 5])
+    return st.builds(
+        lambda samples: {
+            "query": [f"{PROMPT[cut:]}{completion}" for completion, _, cut in samples],
+            "prompts": [PROMPT] * len(samples),
+            "labels": [label for _, label, _ in samples],
+        },
+        st.lists(st.tuples(COMPLETION, label, cut), max_size=MOST_ROLLOUTS),
+    )
+
+
+# One unsound rollout spoils its batch, so half of them have none.
+NATIVE = _native(_SOUND_LABEL, _SOUND_EVIDENCE) | _native(_LABEL, _EVIDENCE)
+OPENRLHF = _openrlhf(_SOUND_LABEL) | _openrlhf(_LABEL)
 
 
 def offline(message: Message, scorer: Scorer) -> tuple[str, list[Scored], bytes]:
