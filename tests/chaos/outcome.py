@@ -19,8 +19,6 @@ class Outcome:
     """Rollouts without a reward."""
     wrong: int = 0
     """Rollouts with another reward than they have to earn."""
-    refused: int = 0
-    """Batches that ended with a typed error, where one was due."""
     twice: int = 0
     """Rollouts that the server counts above those asked; only where nothing was tried a second time."""
     longest_silence: float = 0.0
@@ -40,15 +38,12 @@ class Outcome:
 
 
 def table(outcomes: Sequence[Outcome]) -> Table:
-    shown = Table(
-        "trial", "rollouts", "tries", "refused", "lost", "wrong", "twice", "silence", "took", "memory", "notes"
-    )
+    shown = Table("trial", "rollouts", "tries", "lost", "wrong", "twice", "silence", "took", "memory", "notes")
     for outcome in outcomes:
         shown.add_row(
             outcome.name,
             f"{outcome.asked:,}",
             f"{outcome.tries:,}",
-            f"{outcome.refused:,}",
             f"{outcome.lost:,}",
             f"{outcome.wrong:,}",
             f"{outcome.twice:,}",

@@ -2,21 +2,13 @@
 
 import asyncio
 import hashlib
-import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
 import pytest
-import torch
-from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
-from transformers import BertConfig, BertForMaskedLM, Qwen2Model
 
 from reward_server.certainty.local import LocalSource
 from reward_server.certainty.model_files import DEMO_MODEL, is_demo_model
@@ -25,65 +17,19 @@ from reward_server.certainty.source import (
     EvidenceError,
     Kind,
     RationaleRequest,
-    SourceError,
-    SourceUnavailable,
 )
+from tests.reward_server.certainty.local_support import CHEAP, PROMPT, measured, said
 from tests.reward_server.certainty.reference import by_the_book, of_the_rationale
-from tests.reward_server.certainty.tiny_models import LONGEST, Architecture, write_model
+from tests.reward_server.certainty.tiny_models import LONGEST, Architecture
 
-PROMPT = "The page shows a rice cooker for 34 dollars. What do you do next? "
 LONG_PROMPT = PROMPT * 100
 """More tokens than are read at once."""
 NATS = 1e-4
 """What single precision may cost."""
 
 
-def said(rationale: str) -> str:
-    return json.dumps({"rationale": rationale, "action": {"type": "terminate"}}, ensure_ascii=False)
-
-
-CHEAP = said("I want a cheap rice cooker.")
 LONG = said("I want a small and cheap rice cooker. " * 30)
 """More tokens than are measured at once."""
-
-
-@pytest.fixture(scope="session")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A model of each architecture."""
-    root = tmp_path_factory.mktemp("models")
-    return {name: write_model(root / name, name, seed=1) for name in get_args(Architecture)}
-
-
-@pytest.fixture(scope="session")
-def sources(folders: dict[str, Path]) -> dict[str, LocalSource]:
-    return {name: LocalSource(str(folder)) for name, folder in folders.items()}
-
-
-@pytest.fixture(scope="session")
-def source(sources: dict[str, LocalSource]) -> LocalSource:
-    return sources["qwen2"]
-
-
-@pytest.fixture(scope="session")
-def tokenizer(folders: dict[str, Path]) -> Tokenizer:
-    return Tokenizer.from_file(str(folders["qwen2"] / "tokenizer.json"))
-
-
-@pytest.fixture
-def changed(folders: dict[str, Path], tmp_path: Path) -> Callable[[Callable[[Path], object]], str]:
-    """A copy of a model after something was done to it."""
-
-    def change(what: Callable[[Path], object]) -> str:
-        folder = tmp_path / "changed"
-        shutil.copytree(folders["qwen2"], folder)
-        what(folder)
-        return str(folder)
-
-    return change
-
-
-def measured(source: LocalSource, *requests: RationaleRequest, kind: Kind = "kl_to_uniform") -> list[Certainty]:
-    return asyncio.run(source.measure(requests, kind))
 
 
 def refused(source: LocalSource, *requests: RationaleRequest) -> list[tuple[int, tuple[str | int, ...], str]]:
@@ -233,75 +179,6 @@ def test_a_caller_who_leaves_does_not_keep_others_from_measuring(source: LocalSo
     assert asyncio.run(leave()) == expected
 
 
-@pytest.fixture
-def faulty(source: LocalSource, monkeypatch: pytest.MonkeyPatch) -> Callable[[RuntimeError], None]:
-    """Makes the device fail with an error whenever a model computes on it."""
-
-    def fail(error: RuntimeError) -> None:
-        def forward(*_: object, **__: object) -> None:
-            raise error
-
-        monkeypatch.setattr(Qwen2Model, "forward", forward)
-
-    return fail
-
-
-OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee the documentation.")
-
-
-def test_a_gpu_without_room_is_a_wait_and_never_a_number(
-    source: LocalSource, faulty: Callable[[RuntimeError], None], monkeypatch: pytest.MonkeyPatch, tokenizer: Tokenizer
-) -> None:
-    request = RationaleRequest(CHEAP, PROMPT)
-    expected = measured(source, request)
-    faulty(OUT_OF_MEMORY)
-    with pytest.raises(SourceUnavailable, match=r"no memory left .*Tried to allocate 2\.00 GiB\.$"):
-        measured(source, request)
-    asyncio.run(source.check())
-    monkeypatch.undo()
-    assert measured(source, request) == expected
-
-
-def test_a_device_that_has_failed_is_not_well_until_it_computes_again(
-    source: LocalSource, faulty: Callable[[RuntimeError], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    request = RationaleRequest(CHEAP, PROMPT)
-    expected = measured(source, request)
-    faulty(RuntimeError("CUDA error: device-side assert triggered\nSearch for it."))
-    with pytest.raises(SourceError, match=r"failed to compute .*device-side assert triggered$") as caught:
-        measured(source, request)
-    assert not isinstance(caught.value, SourceUnavailable)
-    with pytest.raises(SourceError, match="device-side assert"):
-        asyncio.run(source.check())
-    monkeypatch.undo()
-    asyncio.run(source.check())
-    assert measured(source, request) == expected
-
-
-def test_a_model_too_large_for_the_gpu_is_refused_in_a_sentence(
-    folders: dict[str, Path], source: LocalSource, faulty: Callable[[RuntimeError], None]
-) -> None:
-    faulty(OUT_OF_MEMORY)
-    with pytest.raises(SourceError, match=r"REWARD_CERTAINTY_MODEL: the GPU has no room .* a smaller model"):
-        LocalSource(str(folders["qwen2"]))
-
-
-TF32 = """
-import sys, torch
-from reward_server.certainty.local import LocalSource
-before = torch.get_float32_matmul_precision()
-LocalSource(sys.argv[1])
-print(before, torch.get_float32_matmul_precision())
-"""
-
-
-def test_products_keep_single_precision_where_the_environment_would_have_them_in_tf32(folders: dict[str, Path]) -> None:
-    environment = {**os.environ, "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1"}
-    command = [sys.executable, "-c", TF32, str(folders["qwen2"])]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
-    assert done.stdout.split() == ["high", "highest"]
-
-
 def test_a_model_says_which_weights_it_has_and_since_when(folders: dict[str, Path], source: LocalSource) -> None:
     weights = (folders["qwen2"] / "model.safetensors").read_bytes()
     assert source.model.name == str(folders["qwen2"])
@@ -369,116 +246,3 @@ def test_of_a_completion_the_mean_is_the_rationales(source: LocalSource) -> None
 def test_a_text_without_tokens_or_with_too_many_is_refused(text: str, word: str, source: LocalSource) -> None:
     with pytest.raises(EvidenceError, match=word):
         source.by_token(text, PROMPT, "kl_to_uniform", rationale=False)
-
-
-def edit_config(folder: Path, **values: object) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, **values}))
-
-
-def write_masked_model(folder: Path) -> None:
-    config = BertConfig(
-        vocab_size=512, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=1
-    )
-    BertForMaskedLM(config).save_pretrained(folder)
-
-
-def break_weights(folder: Path) -> None:
-    weights = load_file(folder / "model.safetensors")
-    weights["model.norm.weight"][0] = float("nan")
-    save_file(weights, folder / "model.safetensors", {"format": "pt"})
-
-
-def add_tokens(folder: Path) -> None:
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.add_tokens([f"<{number}>" for number in range(512)])
-    tokenizer.save(str(folder / "tokenizer.json"))
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda folder: (folder / "tokenizer.json").unlink(), ["no tokenizer.json", "save_pretrained"]),
-        (lambda folder: (folder / "tokenizer.json").write_text("{}"), ["no tokenizer"]),
-        (lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"), ["no *.safetensors"]),
-        (lambda folder: (folder / "model.safetensors").write_bytes(b"\x08"), ["cannot be loaded"]),
-        (lambda folder: (folder / "config.json").unlink(), ["cannot be loaded"]),
-        (lambda folder: edit_config(folder, tie_word_embeddings=False), ["lack 1 of its weights", "lm_head"]),
-        (lambda folder: edit_config(folder, auto_map={"AutoConfig": "a.B"}, model_type="ours"), ["cannot be"]),
-        (write_masked_model, ["BertForMaskedLM, not a causal language model"]),
-        (break_weights, ["not all finite"]),
-        (add_tokens, ["ids up to 949", "has 512 tokens"]),
-    ],
-    ids=[
-        "no tokenizer",
-        "broken tokenizer",
-        "pickled weights",
-        "broken weights",
-        "no config",
-        "a weight is missing",
-        "code of its own",
-        "a masked model",
-        "weights that are no numbers",
-        "another model's tokenizer",
-    ],
-)
-def test_a_folder_without_a_causal_language_model_is_refused_in_a_sentence(
-    change: Callable[[Path], object], words: list[str], changed: Callable[[Callable[[Path], object]], str]
-) -> None:
-    with pytest.raises(SourceError) as caught:
-        LocalSource(changed(change))
-    assert str(caught.value).startswith("REWARD_CERTAINTY_MODEL: ")
-    assert [word for word in words if word not in str(caught.value)] == []
-    assert len(str(caught.value)) < 600
-
-
-def test_a_folder_has_no_revisions(folders: dict[str, Path]) -> None:
-    with pytest.raises(SourceError, match=r"REWARD_CERTAINTY_REVISION: .* is a folder"):
-        LocalSource(str(folders["qwen2"]), "main")
-
-
-def test_a_path_that_is_not_there_is_no_hugging_face_id_either(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="neither a folder here nor a Hugging Face id"):
-        LocalSource(str(tmp_path / "missing"))
-
-
-def test_without_torch_the_sentence_says_what_to_install(
-    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(sys.modules, "reward_server.certainty.causal_model", raising=False)
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(SourceError, match=r"REWARD_CERTAINTY: .*pip install 'shop-r1\[local\]'"):
-        LocalSource(str(folders["qwen2"]))
-
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-FROM_THE_HUB = """
-import sys
-from reward_server.certainty.local import LocalSource
-from reward_server.certainty.source import SourceError
-for name, revision in [("tiny/qwen2", None), ("tiny/qwen2", "v1"), ("tiny/qwen2", "v2"), ("tiny/other", None)]:
-    try:
-        print(LocalSource(name, revision).model.revision)
-    except SourceError as error:
-        print(error)
-"""
-
-
-def test_a_hugging_face_id_is_pinned_to_the_commit_that_its_revision_is_now(
-    folders: dict[str, Path], tmp_path: Path
-) -> None:
-    repository = tmp_path / "hub" / "models--tiny--qwen2"
-    (repository / "refs").mkdir(parents=True)
-    for name in ("main", "v1"):
-        (repository / "refs" / name).write_text(COMMIT)
-    shutil.copytree(folders["qwen2"], repository / "snapshots" / COMMIT)
-    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
-    environment.pop("HF_HUB_CACHE", None)
-    done = subprocess.run(
-        [sys.executable, "-c", FROM_THE_HUB], env=environment, capture_output=True, text=True, check=True, timeout=120
-    )
-    of_main, of_v1, of_v2, of_other = done.stdout.splitlines()
-    assert of_main == of_v1 == COMMIT
-    assert "'tiny/qwen2' at revision 'v2'" in of_v2
-    assert "'tiny/other': there is no such folder here, and Hugging Face cannot be reached" in of_other
