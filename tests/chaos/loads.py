@@ -1,8 +1,13 @@
 """Load without faults: every call is made once, and every reward is compared."""
 
 import asyncio
-from collections.abc import Sequence
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import cycle, islice
+from statistics import quantiles
 from time import monotonic
 
 import orjson
@@ -34,6 +39,19 @@ def a_batch_a_call(calls: int, in_flight: int = 8) -> Outcome:
     outcome = Outcome(f"{in_flight} batches of {BATCH:,} in flight")
     batches = [rollouts(BATCH, SPEC)]
     return _under_load(outcome, [(native_body(batch), batch) for batch in batches], calls, in_flight, keeps=True)
+
+
+def large_batches(count: int, page_bytes: int) -> Outcome:
+    """One large batch after another, and how long `/healthz` takes meanwhile."""
+    batch = rollouts(count, SPEC, page_bytes)
+    body = native_body(batch)
+    outcome = Outcome(f"/healthz beside batches of {count:,} rollouts, {len(body) // MIB} MiB")
+    with running_server("--spec", SPEC, "--certainty", "none") as server, watched(outcome, server.process.pid):
+        began = monotonic()
+        with _probed(outcome, f"{server.url}/healthz"), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_post(outcome, server, [(body, batch)], 5, 1, keeps=False))
+        outcome.seconds = monotonic() - began
+    return outcome
 
 
 def soak(seconds: float, in_flight: int = 64) -> Outcome:
@@ -103,6 +121,18 @@ async def _post(
             outcome.wrong += count_wrong(answer["rewards"], expected)
 
     await asyncio.gather(*(ask() for _ in range(in_flight)))
+
+
+@contextmanager
+def _probed(outcome: Outcome, url: str) -> Iterator[None]:
+    """Note how long a URL takes to answer while the block runs."""
+    command = (sys.executable, "-m", "tests.chaos.probe", url)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as probe:
+        yield
+        told, _ = probe.communicate()
+    milliseconds = [1e3 * seconds for seconds in json.loads(told)]
+    p99 = quantiles(milliseconds, n=100)[98]
+    outcome.notes.append(f"{len(milliseconds):,} answers, p99 {p99:.0f} ms, at most {max(milliseconds):.0f} ms")
 
 
 def count_wrong(rewards: Sequence[float], expected: Sequence[Expected]) -> int:

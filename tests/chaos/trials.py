@@ -18,6 +18,7 @@ def trials(*, short: bool) -> dict[str, Trial]:
     return {
         "load-openrlhf": partial(loads.one_rollout_a_call, 2_000 if short else 50_000),
         "load-batches": partial(loads.a_batch_a_call, 50 if short else 500),
+        "load-largest": partial(loads.large_batches, 1_638 if short else 16_384, 15_000),
         "load-soak": partial(loads.soak, 5 if short else 1_200),
         "server-killed": partial(faults.server_killed, times),
         "server-one-of-two-killed": partial(faults.one_of_two_killed, times),
