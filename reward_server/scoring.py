@@ -26,6 +26,12 @@ _NO_PROMPT = (
 )
 
 
+_MOST_KNOWN = 1_024
+"""Labels that a scorer remembers from one batch to the next: trainers may ask for a group one rollout at a time."""
+_LONGEST_KEY = 2_048
+"""Bytes of the labels that it remembers."""
+
+
 class ConfigurationError(ValueError):
     """A spec and a certainty source that do not go together."""
 
@@ -48,6 +54,23 @@ class BatchError(ValueError):
         self.faults = list(faults)
 
 
+class Sample(NamedTuple):
+    """A rollout that needs no validation; `wire.Rollout` says what its fields are."""
+
+    completion: str
+    label: object
+    prompt: str | None = None
+    prompt_token_ids: None = None
+    completion_token_ids: None = None
+    certainty: None = None
+    id: None = None
+    group: None = None
+
+
+Rollout = wire.Rollout | Sample
+"""What is scored."""
+
+
 class Scored(NamedTuple):
     """A score card with what it was scored against."""
 
@@ -67,6 +90,7 @@ class Scorer:
         self.spec = spec
         self.source = source
         self._require_prompt = require_prompt
+        self._known: dict[bytes, Target] = {}
         if not spec.needs_certainty:
             return
         kind = spec.certainty.kind
@@ -81,42 +105,61 @@ class Scorer:
                 f"{source.remedy}, or choose a spec with one of {', '.join(sorted(source.kinds))}"
             )
 
-    async def score(self, rollouts: Sequence[wire.Rollout]) -> list[Scored]:
+    @property
+    def may_wait(self) -> bool:
+        """Whether scoring waits for a certainty source, or is over at once."""
+        return self.source is not None and self.spec.needs_certainty
+
+    async def score(self, rollouts: Sequence[Rollout]) -> list[Scored]:
         """Score cards in the order of the rollouts.
 
         Raises BatchError when a single one cannot be scored, and what the certainty source raises.
         """
-        targets = self._targets(rollouts)
-        outcomes = [parse(rollout.completion, self.spec) for rollout in rollouts]
+        if not self.may_wait:
+            return self.score_at_once(rollouts)
+        targets, outcomes = self._read(rollouts)
         certainties = await self._certainties(rollouts, outcomes)
         return [
             Scored(score(outcome, target, certainty and certainty.value), target.action, certainty)
             for outcome, target, certainty in zip(outcomes, targets, certainties, strict=True)
         ]
 
-    def _targets(self, rollouts: Sequence[wire.Rollout]) -> list[Target]:
+    def score_at_once(self, rollouts: Sequence[Rollout]) -> list[Scored]:
+        """The same, of a scorer that waits for nothing."""
+        return [
+            Scored(score(outcome, target, None), target.action, None)
+            for target, outcome in zip(*self._read(rollouts), strict=True)
+        ]
+
+    def _read(self, rollouts: Sequence[Rollout]) -> tuple[list[Target], list[Completion | Reason]]:
+        targets = self._targets(rollouts)
+        return targets, [parse(rollout.completion, self.spec) for rollout in rollouts]
+
+    def _targets(self, rollouts: Sequence[Rollout]) -> list[Target]:
         targets, faults = [], []
-        known: dict[bytes | None, Target] = {}
+        if len(self._known) > _MOST_KNOWN:
+            self._known.clear()
         for index, rollout in enumerate(rollouts):
             key = _key(rollout.label)
-            target = known.get(key)
-            if target is None or key is None:
+            target = self._known.get(key)
+            if target is None:
                 try:
-                    target = known[key] = prepare(read_label(rollout.label, self.spec.action_space), self.spec)
+                    target = prepare(read_label(rollout.label, self.spec.action_space), self.spec)
                 except LabelError as error:
                     faults.append(_label_fault(index, rollout.label, error))
                     continue
+                if key:
+                    self._known[key] = target
             targets.append(target)
         if faults:
             raise BatchError(faults)
         return targets
 
     async def _certainties(
-        self, rollouts: Sequence[wire.Rollout], outcomes: Sequence[Completion | Reason]
+        self, rollouts: Sequence[Rollout], outcomes: Sequence[Completion | Reason]
     ) -> list[Certainty | None]:
+        assert self.source is not None
         certainties: list[Certainty | None] = [None] * len(rollouts)
-        if self.source is None or not self.spec.needs_certainty:
-            return certainties
         kind = self.spec.certainty.kind
         indexes, requests, faults = [], [], []
         for index, (rollout, outcome) in enumerate(zip(rollouts, outcomes, strict=True)):
@@ -143,7 +186,7 @@ class Scorer:
         return certainties
 
 
-def to_wire(rollout: wire.Rollout, scored: Scored) -> dict[str, object]:
+def to_wire(rollout: Rollout, scored: Scored) -> dict[str, object]:
     """The result of one rollout as `wire.Result` has it."""
     card = scored.card
     return {
@@ -160,12 +203,13 @@ def to_wire(rollout: wire.Rollout, scored: Scored) -> dict[str, object]:
     }
 
 
-def _key(label: object) -> bytes | None:
-    """The label's JSON, by which the label of a group is read only once; None where JSON has no word for it."""
+def _key(label: object) -> bytes:
+    """The label's JSON, by which the label of a group is read only once; empty where it has none that is short."""
     try:
-        return orjson.dumps(label)
+        key = orjson.dumps(label)
     except orjson.JSONEncodeError:
-        return None
+        return b""
+    return key if len(key) <= _LONGEST_KEY else b""
 
 
 def _label_fault(index: int, label: object, error: LabelError) -> Fault:
@@ -174,7 +218,7 @@ def _label_fault(index: int, label: object, error: LabelError) -> Fault:
     return Fault(index, ("label", *error.path), error.reason)
 
 
-def _rationale_request(rollout: wire.Rollout) -> RationaleRequest:
+def _rationale_request(rollout: Rollout) -> RationaleRequest:
     evidence = rollout.certainty
     return RationaleRequest(
         rollout.completion,

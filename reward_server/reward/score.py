@@ -8,6 +8,9 @@ from reward_server.reward.completion import Completion, Reason
 from reward_server.reward.similarity import credited_rouge_l, tokenize
 from reward_server.reward.spec import RewardSpec, SimilarityRule
 
+_MOST_SEEN, _LONGEST_SEEN = 32, 256
+"""Predicted texts, and their characters, that a label's field remembers: targets may be kept for long."""
+
 
 class Terms(NamedTuple):
     """The weighted contributions of a reward; it is their sum."""
@@ -138,7 +141,9 @@ def _fields_terms(action: Action, target: Target) -> tuple[float, float]:
             attribute += field.attribute
             earned = field.seen.get(predicted)
             if earned is None:
-                earned = field.seen[predicted] = _field_value(predicted, field, target.spec.similarity)
+                earned = _field_value(predicted, field, target.spec.similarity)
+                if len(field.seen) < _MOST_SEEN and len(predicted) <= _LONGEST_SEEN:
+                    field.seen[predicted] = earned
             value += earned
     return attribute, value
 

@@ -2,11 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from http import HTTPStatus
-
-from prometheus_client import Gauge
 
 from reward_server.service.problems import Problem
 
@@ -17,45 +13,50 @@ _MOST_BUFFERED = 320 * 2**10
 class Admission:
     """Holds `most` bytes of bodies at once, and as many again in the buffers of requests that wait their turn."""
 
-    def __init__(self, most: int, held: Gauge, waiting: Gauge) -> None:
-        """`held` and `waiting` tell how many bytes have been let in, and how many requests have not."""
+    def __init__(self, most: int) -> None:
         self._most = most
         self._free = most
         self._buffered = 0
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
-        self._held = held
-        self._waiting = waiting
+        self.waiting = 0
+        """Requests that have not been let in."""
 
-    @asynccontextmanager
-    async def turn(self, size: int, patience: float) -> AsyncIterator[None]:
-        """Wait for room for `size` bytes, and hold it during the block; nothing of the body need be read before.
+    @property
+    def held(self) -> int:
+        """Bytes that have been let in."""
+        return self._most - self._free
+
+    def turn(self, size: int, patience: float) -> "Turn":
+        """Wait, on entering, for room for `size` bytes, and hold it during the block; nothing of the body is read.
 
         Raises a 503 Problem at once when too many wait already, and after `patience` seconds of waiting.
         """
-        try:
-            async with asyncio.timeout(patience):
-                await self._enter(size)
-        except TimeoutError:
-            raise _busy(f"no turn within {patience:g} s (REWARD_PATIENCE)") from None
-        self._held.inc(size)
-        try:
-            yield
-        finally:
-            self._held.dec(size)
-            self._free += size
-            self._wake()
+        return Turn(self, size, patience)
 
-    async def _enter(self, size: int) -> None:
+    async def enter(self, size: int, patience: float) -> None:
+        """What a turn begins with."""
         if not self._queue and size <= self._free:
             self._free -= size
             return
+        try:
+            async with asyncio.timeout(patience):
+                await self._wait(size)
+        except TimeoutError:
+            raise _busy(f"no turn within {patience:g} s (REWARD_PATIENCE)") from None
+
+    def leave(self, size: int) -> None:
+        """What a turn ends with."""
+        self._free += size
+        self._wake()
+
+    async def _wait(self, size: int) -> None:
         buffered = min(size, _MOST_BUFFERED)
         if self._buffered + buffered > self._most:
             raise _busy(f"{len(self._queue):,} requests wait already (REWARD_MAX_INFLIGHT_BYTES)")
         turn = asyncio.get_running_loop().create_future()
         self._queue.append((size, turn))
         self._buffered += buffered
-        self._waiting.inc()
+        self.waiting += 1
         try:
             await turn
         except asyncio.CancelledError:
@@ -64,7 +65,7 @@ class Admission:
             self._wake()
             raise
         finally:
-            self._waiting.dec()
+            self.waiting -= 1
             self._buffered -= buffered
 
     def _wake(self) -> None:
@@ -77,6 +78,23 @@ class Admission:
                 self._free -= size
                 turn.set_result(None)
             self._queue.popleft()
+
+
+class Turn:
+    """One request's, as a block."""
+
+    __slots__ = ("_admission", "_patience", "_size")
+
+    def __init__(self, admission: Admission, size: int, patience: float) -> None:
+        self._admission = admission
+        self._size = size
+        self._patience = patience
+
+    async def __aenter__(self) -> None:
+        await self._admission.enter(self._size, self._patience)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._admission.leave(self._size)
 
 
 def _busy(why: str) -> Problem:

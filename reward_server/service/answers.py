@@ -1,6 +1,7 @@
 """Answers that name the spec they are about."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import orjson
 from fastapi import Response
@@ -15,6 +16,18 @@ def etag(spec: RewardSpec) -> str:
 
 def json_answer(answer: Mapping[str, object], spec: RewardSpec, headers: Mapping[str, str] | None = None) -> Response:
     """An answer whose ETag says which spec scored."""
-    return Response(
-        orjson.dumps(answer), headers={"ETag": etag(spec), **(headers or {})}, media_type="application/json"
-    )
+    return _JsonAnswer(orjson.dumps(answer), {"etag": etag(spec), **(headers or {})})
+
+
+class _JsonAnswer(Response):
+    """Whose headers need no looking through: that takes Response as long as writing the body."""
+
+    def __init__(self, body: bytes, headers: Mapping[str, str]) -> None:
+        self.status_code = HTTPStatus.OK
+        self.background = None
+        self.body = body
+        self.raw_headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            *[(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
+        ]

@@ -11,11 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from reward_server import __version__
-from reward_server.service.headers import Guarded
-from reward_server.service.middleware import Measured, Parting
+from reward_server.service.front import Front
 from reward_server.service.openapi import openapi
 from reward_server.service.problems import Problem
-from reward_server.service.routes import router
+from reward_server.service.routes import SCORING_ROUTES, router, score
 from reward_server.service.state import ServerState
 
 _DESCRIPTION = """\
@@ -24,7 +23,7 @@ Scores rollouts of LLMs that simulate online shoppers with the reward of Shop-R1
 """
 
 
-def create_app(state: ServerState) -> FastAPI:
+def create_app(state: ServerState) -> Front:
     """The service around one server state."""
     app = FastAPI(
         title="Shop-R1 reward server",
@@ -37,16 +36,12 @@ def create_app(state: ServerState) -> FastAPI:
     )
     app.state.server = state
     app.include_router(router)
-    if not state.is_inner:
-        app.add_middleware(Measured, metrics=state.metrics)
-    app.add_middleware(Guarded)
-    app.add_middleware(Parting, is_stopping=lambda: state.draining)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _crash)
     app.openapi = partial(openapi, app)  # type: ignore[method-assign]
-    return app
+    return Front(app, state, dict.fromkeys(SCORING_ROUTES, score))
 
 
 @asynccontextmanager
@@ -54,9 +49,12 @@ async def _watching(app: FastAPI) -> AsyncIterator[None]:
     """Keep an eye on the certainty source for as long as the service runs; close what it has opened."""
     state: ServerState = app.state.server
     watching = None if state.certainty is None else asyncio.create_task(state.certainty.watch())
+    publishing = asyncio.create_task(state.metrics.keep_publishing())
     try:
         yield
     finally:
+        publishing.cancel()
+        state.metrics.publish()
         if state.large is not None:
             await state.large.close()
         if state.certainty is not None and watching is not None:

@@ -37,12 +37,10 @@ class KeyRing:
 
 
 def check_key(authorizations: Sequence[str], keys: KeyRing) -> None:
-    """Do nothing when the one `Authorization` header carries a key, or none is needed; else raise a 401 Problem.
+    """Raise a 401 Problem unless the one `Authorization` header carries a key.
 
     Of several headers, a proxy may have looked at another than we would: they are refused whatever they say.
     """
-    if not keys.is_needed:
-        return
     if not authorizations:
         raise _unauthorized("no API key")
     if len(authorizations) > 1:

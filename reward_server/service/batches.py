@@ -8,89 +8,102 @@ from fastapi import Request, Response
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
-from reward_server import wire
 from reward_server.certainty.source import SourceError, SourceUnavailable
 from reward_server.decoding import DecodeError, decode, pointer
-from reward_server.scoring import BatchError, Scored, Scorer
+from reward_server.scoring import BatchError, Rollout, Scored, Scorer
 from reward_server.service import native, openrlhf
 from reward_server.service.answers import json_answer
+from reward_server.service.calls import Call
 from reward_server.service.certainty import certainty_headers
 from reward_server.service.dialect import Dialect
 from reward_server.service.large import LARGE_BYTES, LARGE_COUNT, LargeBatches
-from reward_server.service.limits import body_pieces, check_depth, check_weight, declared_size
+from reward_server.service.limits import Body, check_depth, check_weight, declared_size
 from reward_server.service.problems import certainty_problem, unprocessable
 from reward_server.service.state import ServerState
 
 T = TypeVar("T")
 
-_LONGEST_RUN_ID = 128
-"""Characters of a run's name that metrics keep."""
 _GRACE = 1.0
 """Seconds that a certainty source gets beyond the patience, which is its own as well, to say why it has no answer."""
 
 
-async def score_batch(request: Request, state: ServerState, scorer: Scorer) -> Response:
+async def score_batch(request: Request, call: Call, state: ServerState, scorer: Scorer) -> Response:
     """Every reward of a batch, or a Problem that says why there is none.
 
     It has REWARD_PATIENCE to get its turn, to arrive, and to get its certainties, unless these are computed here.
     """
-    began = asyncio.get_running_loop().time()
-    deadline = None if state.settings.certainty == "local" else began + state.settings.patience + _GRACE
-    size = declared_size(request, state.settings)
-    async with state.turn(size):
-        pieces = body_pieces(request, state.settings)
-        read, size = [], 0
-        async for piece in pieces:
-            read.append(piece)
-            size += len(piece)
-            if state.large is not None and size > LARGE_BYTES:
-                return await _pass_on(request, state.large, read, pieces)
-        body = b"".join(read)
-        check_weight(body, state.settings)
-        message = _decode(body)
-        dialect = _dialect(message)
-        if dialect.count(message, state.settings) > LARGE_COUNT and state.large is not None:
-            return await _pass_on(request, state.large, read, pieces)
+    deadline = asyncio.get_running_loop().time() + state.settings.patience + _GRACE
+    async with state.turn(declared_size(call.content_length, state.settings)):
+        body, read = Body(request, state.settings), []
+        while not body.is_whole:
+            read.append(await body.piece())
+            if state.large is not None and body.size > LARGE_BYTES:
+                return await _pass_on(request, state.large, read, body)
+        whole = read[0] if len(read) == 1 else b"".join(read)
+        found = _rollouts(whole, state)
+        if found is None:
+            assert state.large is not None
+            return await _pass_on(request, state.large, read, body)
         # Texts that wait for their certainty are not kept a second time.
         read.clear()
-        del body
-        check_depth(message, dialect.flat, state.settings)
-        rollouts = dialect.to_rollouts(_validate(dialect, message), state.settings)
-        scored = await _while_connected(request, _score(rollouts, dialect, scorer, deadline))
-    state.metrics.record(rollouts, scored, scorer.spec, dialect.name, _run_id(request))
+        del whole
+        dialect, rollouts = found
+        try:
+            if not scorer.may_wait:
+                scored = scorer.score_at_once(rollouts)
+            elif state.settings.certainty == "local":
+                scored = await _while_connected(request, scorer.score(rollouts))
+            else:
+                scored = await _while_connected(request, _score_in_time(rollouts, scorer, deadline))
+        except BatchError as error:
+            faults = [(pointer(dialect.locate(fault)), fault.reason) for fault in error.faults]
+            kind = "bad-label" if error.faults[0].path[0] == "label" else "bad-certainty"
+            raise unprocessable(kind, *faults) from None
+        except SourceError as error:
+            raise certainty_problem(error) from None
+    state.metrics.record(rollouts, scored, scorer.spec, dialect.name, call.run)
     return json_answer(dialect.reply(rollouts, scored, scorer.spec), scorer.spec, certainty_headers(scored, scorer))
 
 
-async def _score(
-    rollouts: Sequence[wire.Rollout], dialect: Dialect, scorer: Scorer, deadline: float | None
-) -> Sequence[Scored]:
+async def _score_in_time(rollouts: Sequence[Rollout], scorer: Scorer, deadline: float) -> list[Scored]:
     try:
         async with asyncio.timeout_at(deadline):
             return await scorer.score(rollouts)
     except TimeoutError:
         reason = "waiting for a turn, for the body and for certainties took longer than REWARD_PATIENCE allows"
-        raise certainty_problem(SourceUnavailable(reason)) from None
-    except BatchError as error:
-        faults = [(pointer(dialect.locate(fault)), fault.reason) for fault in error.faults]
-        kind = "bad-label" if error.faults[0].path[0] == "label" else "bad-certainty"
-        raise unprocessable(kind, *faults) from None
-    except SourceError as error:
-        raise certainty_problem(error) from None
+        raise SourceUnavailable(reason) from None
 
 
-async def _pass_on(request: Request, large: LargeBatches, read: list[bytes], rest: AsyncIterator[bytes]) -> Response:
+def _rollouts(body: bytes, state: ServerState) -> tuple[Dialect, Sequence[Rollout]] | None:
+    """The rollouts of a body; None for so many that the process for large batches scores them."""
+    settings = state.settings
+    stock = state.stock_bodies.read(body)
+    if stock is not None:
+        return openrlhf, [openrlhf.stock_rollout(stock, settings)]
+    check_weight(body, settings)
+    message = _decode(body)
+    dialect = _dialect(message)
+    if dialect.count(message, settings) > LARGE_COUNT and state.large is not None:
+        return None
+    check_depth(message, dialect.flat, settings)
+    return dialect, dialect.to_rollouts(_validate(dialect, message), settings)
+
+
+async def _pass_on(request: Request, large: LargeBatches, read: list[bytes], body: Body) -> Response:
     """The answer of the process for large batches."""
     arrived = asyncio.Event()
 
-    async def body() -> AsyncIterator[bytes]:
+    async def pieces() -> AsyncIterator[bytes]:
         for piece in read:
             yield piece
         read.clear()
-        async for piece in rest:
-            yield piece
+        while not body.is_whole:
+            # In a chunked body, nothing would be its end.
+            if piece := await body.piece():
+                yield piece
         arrived.set()
 
-    return await _while_connected(request, large.score(request, body()), arrived)
+    return await _while_connected(request, large.score(request, pieces()), arrived)
 
 
 def _decode(body: bytes) -> dict[str, Any]:
@@ -117,10 +130,6 @@ def _validate(dialect: Dialect, message: dict[str, Any]) -> Any:
     except ValidationError as error:
         faults = [(pointer(item["loc"]), item["msg"]) for item in error.errors(include_url=False, include_input=False)]
         raise unprocessable("bad-request", *faults) from None
-
-
-def _run_id(request: Request) -> str:
-    return (request.headers.get("x-run-id") or request.query_params.get("run", ""))[:_LONGEST_RUN_ID]
 
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, T], arrived: asyncio.Event | None = None) -> T:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from reward_server import wire
 from reward_server.decoding import JsonPath
 from reward_server.reward.spec import RewardSpec
-from reward_server.scoring import Fault, Scored
+from reward_server.scoring import Fault, Rollout, Scored
 from reward_server.settings import Settings
 
 
@@ -36,7 +36,5 @@ class Dialect(Protocol):
     def locate(self, fault: Fault, /) -> JsonPath:
         """Where in the message a rollout's fault stands."""
 
-    def reply(
-        self, rollouts: Sequence[wire.Rollout], scored: Sequence[Scored], spec: RewardSpec, /
-    ) -> dict[str, object]:
+    def reply(self, rollouts: Sequence[Rollout], scored: Sequence[Scored], spec: RewardSpec, /) -> dict[str, object]:
         """The answer."""

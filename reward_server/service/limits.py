@@ -1,11 +1,13 @@
 """What a request may weigh, and how long it may take to arrive. Every limit names itself in the answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection
 from http import HTTPStatus
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
+from reward_server.service.at_once import within
 from reward_server.service.problems import Problem, unprocessable
 from reward_server.settings import Settings
 
@@ -16,36 +18,49 @@ _LONGEST_LENGTH = 18
 """Digits of a Content-Length beyond which no limit can allow it."""
 
 
-def declared_size(request: Request, settings: Settings) -> int:
+def declared_size(declared: bytes | None, settings: Settings) -> int:
     """Bytes that a request's body may have: its Content-Length, else the most allowed; a 413 Problem above that."""
-    most, declared = settings.max_body_bytes, request.headers.get("content-length")
+    most = settings.max_body_bytes
     if declared is None:
         return most
-    digits = declared.lstrip("0") or "0"
+    digits = declared.lstrip(b"0") or b"0"
     if len(digits) > _LONGEST_LENGTH or int(digits) > most:
-        raise _too_large(f"{digits[:_LONGEST_LENGTH]} bytes declared", most)
+        raise _too_large(f"{digits[:_LONGEST_LENGTH].decode()} bytes declared", most)
     return int(digits)
 
 
-async def body_pieces(request: Request, settings: Settings) -> AsyncIterator[bytes]:
-    """The request's body as it arrives.
+class Body:
+    """A request's body as it arrives, piece by piece."""
 
-    Raises a 413 Problem as soon as it is longer than allowed, and a 408 Problem when it takes too long.
-    """
-    deadline = asyncio.get_running_loop().time() + settings.request_seconds
-    stream, size = request.stream(), 0
-    while True:
+    def __init__(self, request: Request, settings: Settings) -> None:
+        self._request = request
+        self._settings = settings
+        self._deadline = asyncio.get_running_loop().time() + settings.request_seconds
+        self.size = 0
+        """Bytes that have arrived."""
+        self.is_whole = False
+
+    async def piece(self) -> bytes:
+        """What comes next, perhaps nothing.
+
+        Raises a 413 Problem as soon as the body is longer than allowed, a 408 Problem when it takes too long, and
+        ClientDisconnect when its client leaves.
+        """
         try:
-            async with asyncio.timeout_at(deadline):
-                piece = await anext(stream, None)
+            message = await within(self._in_time, self._request.receive())
         except TimeoutError:
-            raise _too_slow(size, settings) from None
-        if piece is None:
-            return
-        size += len(piece)
-        if size > settings.max_body_bytes:
-            raise _too_large("more bytes arriving", settings.max_body_bytes)
-        yield piece
+            raise _too_slow(self.size, self._settings) from None
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        piece: bytes = message.get("body", b"")
+        self.is_whole = not message.get("more_body", False)
+        self.size += len(piece)
+        if self.size > self._settings.max_body_bytes:
+            raise _too_large("more bytes arriving", self._settings.max_body_bytes)
+        return piece
+
+    def _in_time(self) -> asyncio.Timeout:
+        return asyncio.timeout_at(self._deadline)
 
 
 def check_weight(body: bytes, settings: Settings) -> None:
@@ -53,10 +68,12 @@ def check_weight(body: bytes, settings: Settings) -> None:
 
     An estimate, above what they take, that looks at no more than how often some characters stand in the body.
     """
+    most = _MOST_WEIGHT * settings.max_body_bytes
+    if len(body) * _KEY_BYTES <= most:
+        return
     lists = body.count(b"[") + body.count(b"{")
     keys = body.count(b'":')
     weight = _LIST_BYTES * lists + _KEY_BYTES * keys + _VALUE_BYTES * body.count(b",")
-    most = _MOST_WEIGHT * settings.max_body_bytes
     if weight > most:
         reason = f"so many small values that they might take {weight:,} bytes of memory; {_MOST_WEIGHT} times"
         raise unprocessable(
@@ -74,10 +91,10 @@ def count_within(pointer: str, rollouts: object, settings: Settings) -> int:
     return len(rollouts)
 
 
-def check_length(pointer: str, text: str, settings: Settings) -> None:
+def check_length(pointer: str, length: int, settings: Settings) -> None:
     """Raise a 422 Problem for a field with too many characters."""
-    if len(text) > settings.max_field_chars:
-        reason = f"{len(text):,} characters; REWARD_MAX_FIELD_CHARS allows {settings.max_field_chars:,}"
+    if length > settings.max_field_chars:
+        reason = f"{length:,} characters; REWARD_MAX_FIELD_CHARS allows {settings.max_field_chars:,}"
         raise unprocessable("over-limit", (pointer, reason))
 
 

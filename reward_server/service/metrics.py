@@ -1,26 +1,33 @@
 """What Prometheus scrapes: the service's health, and what a reward designer needs to see of the rewards themselves.
 
-A server may be several processes, whose metrics are one: `multiprocess_mode` says how they combine.
+A server may be several processes, whose metrics are one: `multiprocess_mode` says how they combine. What a request does
+to them is noted, and published as soon as the event loop has done what is before it: counting each request for itself
+would take longer than scoring it.
 """
 
+import asyncio
 from collections import Counter as Tally
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from reward_server import __version__, wire
+from reward_server import __version__
 from reward_server.reward.score import Terms
 from reward_server.reward.spec import RewardSpec
-from reward_server.scoring import Scored
+from reward_server.scoring import Rollout, Scored
 from reward_server.service.certainty_metrics import CertaintyMetrics
 from reward_server.service.exposition import exposed_registry
+from reward_server.service.histogram import Histogram
 
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 MOST_RUNS = 100
 """Training runs that get a series of their own; later ones are counted together as `other`."""
+
+_PERIOD = 1.0
+"""Seconds after which levels are published even if nothing was noted."""
 
 _SCORING_ROUTES = ("/score", "/get_reward")
 
@@ -145,6 +152,10 @@ class Metrics:
             registry=registry,
         )
         self._runs: set[str] = set()
+        self._levels: list[tuple[Gauge, Callable[[], float]]] = []
+        self._answers: list[tuple[str, str, int, float]] = []
+        self._is_noted = False
+        self._scored: dict[str, _Batches] = {}
         self.certainty = CertaintyMetrics(registry)
         # Prometheus sees no increase in a series that begins above 0: what alerts count is there from the start.
         for route in _SCORING_ROUTES:
@@ -160,31 +171,81 @@ class Metrics:
             for variance in ("zero", "some"):
                 self._groups.labels(spec.name, variance)
 
+    def follow(self, gauge: Gauge, level: Callable[[], float]) -> None:
+        """Have a gauge say what `level` does whenever it is published."""
+        self._levels.append((gauge, level))
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Note an answer, and how long it took."""
+        self._answers.append((route, method, status, seconds))
+        self._publish_soon()
+
     def record(
-        self, rollouts: Sequence[wire.Rollout], scored: Sequence[Scored], spec: RewardSpec, dialect: str, run: str
+        self, rollouts: Sequence[Rollout], scored: Sequence[Scored], spec: RewardSpec, dialect: str, run: str
     ) -> None:
-        """Count one scored batch."""
-        self.batches.labels(dialect).inc()
+        """Note a scored batch."""
+        batches = self._scored.get(spec.digest)
+        if batches is None:
+            batches = self._scored[spec.digest] = _Batches(spec)
+        batches.dialects[dialect] += 1
         if run:
-            self._by_run.labels(self._bounded(run), spec.name, spec.digest).inc(len(scored))
-        for reason, count in Tally(item.card.reason or "valid" for item in scored).items():
+            batches.runs[self._bounded(run)] += len(scored)
+        if len(scored) > 1:
+            batches.variances.update(_variances(rollouts, scored))
+        batches.rollouts += scored
+        self._publish_soon()
+
+    async def keep_publishing(self) -> None:
+        """Publish levels now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(_PERIOD)
+            self.publish()
+
+    def _publish_soon(self) -> None:
+        if not self._is_noted:
+            self._is_noted = True
+            asyncio.get_running_loop().call_soon(self.publish)
+
+    def publish(self) -> None:
+        """Count what was noted."""
+        self._is_noted = False
+        for gauge, level in self._levels:
+            gauge.set(level())
+        answers, self._answers = self._answers, []
+        times: defaultdict[str, list[float]] = defaultdict(list)
+        for route, _, _, seconds in answers:
+            times[route].append(seconds)
+        for route, taken in times.items():
+            self.latency.labels(route).observe_all(taken)
+        for (route, method, status), count in Tally(answer[:3] for answer in answers).items():
+            self.requests.labels(route, method, str(int(status))).inc(count)
+        for batches in self._scored.values():
+            self._count(batches)
+        self._scored.clear()
+
+    def _count(self, batches: "_Batches") -> None:
+        spec, scored = batches.spec, batches.rollouts
+        cards = [item.card for item in scored]
+        for dialect, count in batches.dialects.items():
+            self.batches.labels(dialect).inc(count)
+        for run, count in batches.runs.items():
+            self._by_run.labels(run, spec.name, spec.digest).inc(count)
+        for variance, count in batches.variances.items():
+            self._groups.labels(spec.name, variance).inc(count)
+        for reason, count in Tally(card.reason or "valid" for card in cards).items():
             self._rollouts.labels(spec.name, reason).inc(count)
         pairs = Tally((item.label.type, _predicted_type(item, spec)) for item in scored)
         for (label_type, predicted_type), count in pairs.items():
             self._predictions.labels(spec.name, label_type, predicted_type).inc(count)
         for label_type, count in Tally(item.label.type for item in scored if item.card.exact_match).items():
             self._exact.labels(spec.name, label_type).inc(count)
-        for variance, count in Tally(_variances(rollouts, scored)).items():
-            self._groups.labels(spec.name, variance).inc(count)
-        scores = self._score.labels(spec.name)
-        terms = [(name, self._terms.labels(spec.name, name)) for name in Terms._fields]
-        for item in scored:
-            scores.observe(item.card.score)
-            for name, histogram in terms:
-                histogram.observe(getattr(item.card.terms, name))
+        self._score.labels(spec.name).observe_all([card.score for card in cards])
+        for name, values in zip(Terms._fields, zip(*(card.terms for card in cards), strict=True), strict=False):
+            self._terms.labels(spec.name, name).observe_all(values)
 
     def exposition(self) -> tuple[bytes, str]:
         """The metrics as Prometheus' text format, and its content type."""
+        self.publish()
         return prometheus_client.generate_latest(self._exposed), prometheus_client.CONTENT_TYPE_LATEST
 
     def _bounded(self, run: str) -> str:
@@ -195,6 +256,17 @@ class Metrics:
         return run
 
 
+class _Batches:
+    """What was scored under one spec and is not counted yet."""
+
+    def __init__(self, spec: RewardSpec) -> None:
+        self.spec = spec
+        self.rollouts: list[Scored] = []
+        self.dialects: Tally[str] = Tally()
+        self.runs: Tally[str] = Tally()
+        self.variances: Tally[str] = Tally()
+
+
 def _predicted_type(item: Scored, spec: RewardSpec) -> str:
     """The predicted type where the spec has it, so that a model cannot invent time series."""
     action = item.card.action
@@ -203,7 +275,7 @@ def _predicted_type(item: Scored, spec: RewardSpec) -> str:
     return action.type if action.type in spec.actions else "unknown"
 
 
-def _variances(rollouts: Sequence[wire.Rollout], scored: Sequence[Scored]) -> Iterator[str]:
+def _variances(rollouts: Sequence[Rollout], scored: Sequence[Scored]) -> Iterator[str]:
     """Of each group with two or more rollouts here, whether its rewards differ: `zero` or `some`."""
     groups: defaultdict[str, list[float]] = defaultdict(list)
     for rollout, item in zip(rollouts, scored, strict=True):

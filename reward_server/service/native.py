@@ -6,7 +6,7 @@ from typing import Any
 from reward_server import __version__, wire
 from reward_server.decoding import JsonPath
 from reward_server.reward.spec import RewardSpec
-from reward_server.scoring import Fault, Scored, to_wire
+from reward_server.scoring import Fault, Rollout, Scored, to_wire
 from reward_server.service.limits import check_length, count_within
 from reward_server.settings import Settings
 
@@ -23,8 +23,8 @@ def count(message: Mapping[str, Any], settings: Settings) -> int:
 def to_rollouts(request: wire.ScoreRequest, settings: Settings) -> list[wire.Rollout]:
     """The request's rollouts. Raises a 422 Problem for a text that is over a limit."""
     for index, rollout in enumerate(request.rollouts):
-        check_length(f"/rollouts/{index}/completion", rollout.completion, settings)
-        check_length(f"/rollouts/{index}/prompt", rollout.prompt or "", settings)
+        check_length(f"/rollouts/{index}/completion", len(rollout.completion), settings)
+        check_length(f"/rollouts/{index}/prompt", len(rollout.prompt or ""), settings)
     return request.rollouts
 
 
@@ -33,7 +33,7 @@ def locate(fault: Fault) -> JsonPath:
     return ("rollouts", fault.index, *fault.path)
 
 
-def reply(rollouts: Sequence[wire.Rollout], scored: Sequence[Scored], spec: RewardSpec) -> dict[str, object]:
+def reply(rollouts: Sequence[Rollout], scored: Sequence[Scored], spec: RewardSpec) -> dict[str, object]:
     """The answer, as `wire.ScoreResponse` has it."""
     return {
         "rewards": [item.card.reward for item in scored],

@@ -6,16 +6,19 @@ set had it (`prompts`). Checked against the package's own SingleTurnAgentExecuto
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import cache
 from math import fsum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from reward_server import wire
 from reward_server.decoding import JsonPath
+from reward_server.reward.score import Terms
 from reward_server.reward.spec import RewardSpec
 from reward_server.reward.stream_safe import stream_safe
-from reward_server.scoring import Fault, Scored
-from reward_server.service.limits import check_length, count_within
+from reward_server.scoring import Fault, Rollout, Sample, Scored
+from reward_server.service.limits import check_depth, check_length, count_within
 from reward_server.service.problems import unprocessable
+from reward_server.service.stock_body import StockBody
 from reward_server.settings import Settings
 
 name = "openrlhf"
@@ -24,6 +27,9 @@ flat = frozenset({"query", "prompts"})
 
 SHORTEST_TAIL = 32
 """Characters of a prompt's end that it takes to recognise it by; all of a prompt that has fewer."""
+
+_LABELS_DEPTH = 2
+"""Of a label in a message."""
 
 # Long suffixes are looked for by a long anchor, so that runs of white space do not cost a comparison per character.
 _LONG_CUT_PROMPT = 4_096
@@ -86,8 +92,8 @@ def to_rollouts(request: wire.OpenRLHFRequest, settings: Settings) -> list[wire.
             raise unprocessable("mismatched-lengths", (f"/{values_name}", reason))
     rollouts, faults = [], []
     for index, (query, prompt, label) in enumerate(zip(request.query, request.prompts, request.labels, strict=True)):
-        check_length(f"/query/{index}", query, settings)
-        check_length(f"/prompts/{index}", prompt, settings)
+        check_length(f"/query/{index}", len(query), settings)
+        check_length(f"/prompts/{index}", len(prompt), settings)
         try:
             completion = find_completion(query, prompt)
         except NoCompletionError as error:
@@ -101,36 +107,68 @@ def to_rollouts(request: wire.OpenRLHFRequest, settings: Settings) -> list[wire.
     return rollouts
 
 
+def stock_rollout(body: StockBody, settings: Settings) -> Sample:
+    """The rollout in the body that stock OpenRLHF posts. Raises a 422 Problem for what is over a limit."""
+    if body.brackets > settings.max_depth - _LABELS_DEPTH:
+        check_depth({"labels": [body.label]}, flat, settings)
+    check_length("/query/0", len(body.prompt) + len(body.completion), settings)
+    return Sample(body.completion, body.label, body.prompt)
+
+
 def locate(fault: Fault) -> JsonPath:
     """Where in the request a rollout's fault stands; what OpenRLHF cannot send at all is put down to the query."""
     field, *rest = fault.path
     return ("labels", fault.index, *rest) if field == "label" else ("query", fault.index)
 
 
-def reply(_rollouts: Sequence[wire.Rollout], scored: Sequence[Scored], spec: RewardSpec) -> dict[str, object]:
+def reply(_rollouts: Sequence[Rollout], scored: Sequence[Scored], spec: RewardSpec) -> dict[str, object]:
     """The answer OpenRLHF reads; `extra_logs` holds means, with the same keys in every reply under one spec."""
     return {
         "rewards": [item.card.reward for item in scored],
         "scores": [item.card.score for item in scored],
-        "extra_logs": _means(scored, spec) if scored else {},
+        "extra_logs": _means(scored, _Logged.of(tuple(spec.action_space))) if scored else {},
     }
 
 
-def _means(scored: Sequence[Scored], spec: RewardSpec) -> dict[str, float]:
-    cards = [item.card for item in scored]
-    predicted = [card.action.type for card in cards if card.action]
-    sums = {f"term_{name}": fsum(getattr(card.terms, name) for card in cards) for name in cards[0].terms._fields}
-    measured = [item.certainty for item in scored if item.certainty]
-    sums["certainty_nats"] = fsum(certainty.value for certainty in measured)
-    sums["certainty_width"] = fsum(certainty.upper - certainty.lower for certainty in measured)
-    sums["certainty_without_context"] = sum(not certainty.context for certainty in measured)
-    sums["valid"] = len(predicted)
-    sums["type_match"] = sum(card.type_match for card in cards)
-    sums["exact_match"] = sum(card.exact_match for card in cards)
-    for name in spec.action_space:
-        sums[f"predicts_{name}"] = predicted.count(name)
-    sums["predicts_unknown_type"] = sum(name not in spec.action_space for name in predicted)
-    return {name: total / len(cards) for name, total in sums.items()}
+def _means(scored: Sequence[Scored], logged: "_Logged") -> dict[str, float]:
+    rows = [logged.row(item) for item in scored]
+    means = rows[0] if len(rows) == 1 else [fsum(column) / len(rows) for column in zip(*rows, strict=True)]
+    return dict(zip(logged.names, means, strict=True))
+
+
+class _Logged(NamedTuple):
+    """What is logged of a rollout under specs with the same action types."""
+
+    names: tuple[str, ...]
+    predicted: Mapping[str | None, tuple[float, ...]]
+    """By predicted type, None for an invalid completion: what of the last names is 1."""
+    unknown: tuple[float, ...]
+    """The same of any other type."""
+
+    @staticmethod
+    @cache
+    def of(types: tuple[str, ...]) -> "_Logged":
+        columns = [*types, "unknown_type"]
+        ones: dict[str | None, tuple[float, ...]] = {
+            column: tuple(float(other == column) for other in columns) for column in columns
+        }
+        unknown = ones.pop("unknown_type")
+        names = (
+            *(f"term_{name}" for name in Terms._fields),
+            *("certainty_nats", "certainty_width", "certainty_without_context", "valid", "type_match", "exact_match"),
+            *(f"predicts_{column}" for column in columns),
+        )
+        ones[None] = tuple(0.0 for _ in columns)
+        return _Logged(names, ones, unknown)
+
+    def row(self, item: Scored) -> tuple[float, ...]:
+        card, certainty = item.card, item.certainty
+        measured = (0.0, 0.0, 0.0)
+        if certainty is not None:
+            measured = (certainty.value, certainty.upper - certainty.lower, float(not certainty.context))
+        predicted = None if card.action is None else card.action.type
+        matched = (float(predicted is not None), float(card.type_match), float(card.exact_match))
+        return (*card.terms, *measured, *matched, *self.predicted.get(predicted, self.unknown))
 
 
 def _cut_prompt_length(query: str, prompt: str) -> int:

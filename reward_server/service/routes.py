@@ -13,18 +13,18 @@ from reward_server.scoring import Scorer
 from reward_server.service.answers import etag, json_answer
 from reward_server.service.auth import check_key
 from reward_server.service.batches import score_batch
-from reward_server.service.problems import Problem, certainty_problem, shorten, unprocessable
+from reward_server.service.calls import Call, read_call
+from reward_server.service.problems import Problem, certainty_problem, shorten
 from reward_server.service.state import ServerState
 from reward_server.settings import Access
 
 router = APIRouter()
 
-_PARAMETERS = ("spec", "digest", "run")
-"""What a URL may say, for trainers that can choose nothing else."""
+SCORING_ROUTES = ("/score", "/get_reward")
 
 
-@router.post("/score", operation_id="score")
-@router.post("/get_reward", operation_id="get_reward")
+@router.post(SCORING_ROUTES[0], operation_id="score")
+@router.post(SCORING_ROUTES[1], operation_id="get_reward")
 async def score(request: Request) -> Response:
     """Score a batch of rollouts under one spec: all of them, or none.
 
@@ -32,9 +32,10 @@ async def score(request: Request) -> Response:
     for the same route. Scoring is a pure function of request, spec and model: a retry is safe and gives the same bytes.
     """
     state = _authorized(request)
-    scorer = _chosen_scorer(request, state)
+    call = read_call(request)
+    scorer = _chosen_scorer(call, state)
     try:
-        return await score_batch(request, state, scorer)
+        return await score_batch(request, call, state, scorer)
     except Problem as problem:
         problem.headers["ETag"] = etag(scorer.spec)
         raise
@@ -123,7 +124,8 @@ def _state(request: Request) -> ServerState:
 
 def _authorized(request: Request) -> ServerState:
     state = _state(request)
-    check_key(request.headers.getlist("authorization"), state.keys)
+    if state.keys.is_needed:
+        check_key(request.headers.getlist("authorization"), state.keys)
     return state
 
 
@@ -134,15 +136,12 @@ def _admitted(request: Request, access: Access) -> ServerState:
     return _state(request) if access == "open" else _authorized(request)
 
 
-def _chosen_scorer(request: Request, state: ServerState) -> Scorer:
-    """The scorer that `?spec=` names; a 412 Problem when `If-Match` or `?digest=` wants another spec's digest."""
-    _check_parameters(request)
-    name = request.query_params.get("spec")
-    scorer = state.default if name is None else _named_scorer(name, state, "?spec")
+def _chosen_scorer(call: Call, state: ServerState) -> Scorer:
+    """The scorer of the spec that is asked for; a 412 Problem where the request wants one with another digest."""
+    scorer = state.default if call.spec is None else _named_scorer(call.spec, state, "?spec")
     digest = scorer.spec.digest
-    conditions = (("If-Match:", request.headers.get("if-match")), ("?digest", request.query_params.get("digest")))
-    for where, wanted in conditions:
-        if wanted is not None and not _matches(wanted, digest):
+    for where, wanted in call.pins:
+        if not _matches(wanted, digest):
             raise Problem(
                 HTTPStatus.PRECONDITION_FAILED,
                 "another-spec",
@@ -151,18 +150,6 @@ def _chosen_scorer(request: Request, state: ServerState) -> Scorer:
                 members={"wanted": shorten(wanted), "spec": {"name": scorer.spec.name, "digest": digest}},
             )
     return scorer
-
-
-def _check_parameters(request: Request) -> None:
-    """Raise a 422 Problem for a parameter nobody reads: a misspelt `digest` would lose the pin without a word."""
-    seen: set[str] = set()
-    for name, _ in request.query_params.multi_items():
-        if name not in _PARAMETERS:
-            reason = f"no such parameter; there are {', '.join(_PARAMETERS)}"
-            raise unprocessable("bad-request", (f"?{name[:80]}", reason))
-        if name in seen:
-            raise unprocessable("bad-request", (f"?{name}", "given twice"))
-        seen.add(name)
 
 
 def _matches(wanted: str, digest: str) -> bool:

@@ -14,8 +14,12 @@ from reward_server.service.auth import KeyRing
 from reward_server.service.certainty import WatchedSource
 from reward_server.service.large import LargeBatches
 from reward_server.service.metrics import Metrics
+from reward_server.service.stock_body import StockBodies
 from reward_server.settings import Settings
 from reward_server.specs import find_spec
+
+_PAGES_BYTES = 64 * 2**20
+"""Of pages that OpenRLHF has sent: those of a batch of 128 prompts come to 30 MB."""
 
 
 class Specs(NamedTuple):
@@ -44,9 +48,12 @@ class ServerState:
     draining: bool = False
     """Set by SIGTERM: /readyz fails, everything else is still served."""
 
+    stock_bodies: StockBodies = field(default_factory=partial(StockBodies, _PAGES_BYTES))
+
     def __post_init__(self) -> None:
-        most = self.settings.max_inflight_bytes
-        self.admission = Admission(most, self.metrics.held_bytes, self.metrics.waiting)
+        self.admission = Admission(self.settings.max_inflight_bytes)
+        self.metrics.follow(self.metrics.held_bytes, lambda: self.admission.held)
+        self.metrics.follow(self.metrics.waiting, lambda: self.admission.waiting)
         self.metrics.describe([scorer.spec for scorer in self.scorers.values()], self.default.spec)
 
     def turn(self, size: int) -> AbstractAsyncContextManager[None]:

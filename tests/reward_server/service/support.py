@@ -105,16 +105,20 @@ def spawned_by(server: Server) -> list[psutil.Process]:
 
 
 @contextmanager
-def half_sent(server: Server, body: bytes) -> Iterator[Callable[[], HTTPResponse]]:
-    """A `POST /score` that the server has begun to read; call what this yields to send the rest and get the answer."""
+def half_sent(server: Server, body: bytes) -> Iterator[Callable[..., HTTPResponse]]:
+    """A `POST /score` that the server has begun to read; call what this yields to send the rest and get the answer.
+
+    `sends_rest=False` only gets the answer.
+    """
     connection = HTTPConnection(server.url.removeprefix("http://"), timeout=60)
     before = sample(server, "shop_r1_http_requests_in_flight")
     connection.putrequest("POST", "/score")
     connection.putheader("Content-Length", str(len(body)))
     connection.endheaders(body[:10])
 
-    def finish() -> HTTPResponse:
-        connection.send(body[10:])
+    def finish(*, sends_rest: bool = True) -> HTTPResponse:
+        if sends_rest:
+            connection.send(body[10:])
         return connection.getresponse()
 
     try:

@@ -6,7 +6,6 @@ from http.client import HTTPConnection
 from threading import Thread
 
 import pytest
-from prometheus_client import CollectorRegistry, Gauge
 
 from reward_server.service.admission import Admission
 from reward_server.service.problems import Problem
@@ -30,8 +29,7 @@ class Turns:
     """An admission of 10 bytes, and requests that hold what they were let in with until told to go."""
 
     def __init__(self, most: int = 10) -> None:
-        self.gauges = [Gauge(name, name, registry=CollectorRegistry()) for name in ("held", "waiting")]
-        self.admission = Admission(most, *self.gauges)
+        self.admission = Admission(most)
         self.let_in: list[str] = []
         self.ends: dict[str, asyncio.Event] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -56,9 +54,8 @@ class Turns:
             await asyncio.sleep(0)
 
     @property
-    def held_and_waiting(self) -> tuple[float, float]:
-        held, waiting = (next(iter(gauge.collect())).samples[0].value for gauge in self.gauges)
-        return held, waiting
+    def held_and_waiting(self) -> tuple[int, int]:
+        return self.admission.held, self.admission.waiting
 
     async def _hold(self, name: str, size: int, patience: float) -> None:
         async with self.admission.turn(size, patience):

@@ -6,20 +6,19 @@ from collections.abc import Sequence
 import httpx
 import pytest
 
-from reward_server.scoring import Scored, Scorer
+from reward_server.scoring import Rollout, Scored, Scorer
 from reward_server.service.app import create_app
 from reward_server.service.state import create_state, read_specs
 from reward_server.settings import Settings
-from reward_server.wire import Rollout
 from tests.reward_server.service.support import batch, rollout
 
 
-async def crashing(_self: Scorer, _rollouts: Sequence[Rollout]) -> list[Scored]:
+def crashing(_self: Scorer, _rollouts: Sequence[Rollout]) -> list[Scored]:
     raise RuntimeError("secret of the house")
 
 
 def test_a_crash_is_a_500_that_tells_the_client_nothing_but_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Scorer, "score", crashing)
+    monkeypatch.setattr(Scorer, "score_at_once", crashing)
     settings = Settings(spec="binary", certainty="none")
     app = create_app(create_state(settings, read_specs(settings)))
 

@@ -1,0 +1,124 @@
+"""What happens to every request, whatever becomes of it: it is counted and timed, and its answer says what all do.
+
+Requests to score go past FastAPI, whose way to a route takes several times what the reward itself does; everything else
+goes on to it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from time import perf_counter
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.types import Message, Receive, Scope, Send
+
+from reward_server.service.problems import Problem
+from reward_server.service.state import ServerState
+
+_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+"""No answer that a browser gets is a page to be kept, framed or run."""
+_CLOSE = (b"connection", b"close")
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
+
+
+class Front:
+    """ASGI application: an app, and before it the endpoints of `POST` requests that have no time for it."""
+
+    def __init__(self, app: FastAPI, state: ServerState, direct: dict[str, Endpoint]) -> None:
+        """`direct` has endpoints by path. What they raise is answered as the app's own handlers say."""
+        self.app = app
+        self._state = state
+        self._direct = direct
+        self._in_flight = 0
+        if not state.is_inner:
+            state.metrics.follow(state.metrics.in_flight, lambda: self._in_flight)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the application's lifespan."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        state = self._state
+        endpoint = self._direct.get(scope["path"]) if scope["method"] == "POST" else None
+        # Browsers say where a POST comes from. Trainers' calls go without headers that take as long as the reward.
+        is_browser = endpoint is None or any(name == b"origin" for name, _ in scope["headers"])
+        answer = _Answer(send, state, is_for_browsers=is_browser)
+        started = perf_counter()
+        self._in_flight += 1
+        try:
+            if endpoint is None:
+                await self.app(scope, receive, answer.send)
+            else:
+                scope["app"] = self.app
+                await self._serve(endpoint, Request(scope, receive), answer.send)
+        except asyncio.CancelledError:
+            # A server that stops waits no longer: its client is to ask elsewhere at once.
+            if not state.draining:
+                raise
+            if not answer.status:
+                fault = ("", "this server stopped before it had an answer; nothing was scored")
+                problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "draining", [fault], headers={"Retry-After": "1"})
+                await problem.response()(scope, receive, answer.send)
+        finally:
+            self._in_flight -= 1
+            if not state.is_inner:
+                route = scope["path"] if endpoint is not None else getattr(scope.get("route"), "path", "none")
+                seconds = perf_counter() - started
+                status = answer.status or HTTPStatus.INTERNAL_SERVER_ERROR.value
+                state.metrics.answered(route, scope["method"], status, seconds)
+
+    async def _serve(self, endpoint: Endpoint, request: Request, send: Send) -> None:
+        """Answer a request to score."""
+        try:
+            response = await endpoint(request)
+        except Exception as error:
+            handler = self._handler(error)
+            response = await handler(request, error)
+            await response(request.scope, request.receive, send)
+            if handler is self.app.exception_handlers[Exception]:
+                raise  # for the log
+        else:
+            await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+            await send({"type": "http.response.body", "body": response.body})
+
+    def _handler(self, error: Exception) -> ErrorHandler:
+        handlers: dict[Any, Any] = self.app.exception_handlers
+        found: ErrorHandler = next(handlers[kind] for kind in type(error).__mro__ if kind in handlers)
+        return found
+
+
+class _Answer:
+    """What an application sends, with what all answers have."""
+
+    __slots__ = ("_is_for_browsers", "_send", "_state", "status")
+
+    def __init__(self, send: Send, state: ServerState, *, is_for_browsers: bool) -> None:
+        self._send = send
+        self._state = state
+        self._is_for_browsers = is_for_browsers
+        self.status = 0
+        """0 before the answer begins."""
+
+    async def send(self, message: Message) -> None:
+        """Send it.
+
+        An answer of a server that stops is the last on its connection: on one left idle, a request could cross with the
+        end of it, and its client opens the next one elsewhere.
+        """
+        if not self.status:
+            self.status = message["status"]
+            if self._is_for_browsers:
+                given = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(pair for pair in _HEADERS if pair[0] not in given)]
+            if self._state.draining:
+                message["headers"] = [*message["headers"], _CLOSE]
+        await self._send(message)
