@@ -16,7 +16,7 @@ def etag(spec: RewardSpec) -> str:
 
 def json_answer(answer: Mapping[str, object], spec: RewardSpec, headers: Mapping[str, str] | None = None) -> Response:
     """An answer whose ETag says which spec scored."""
-    return _JsonAnswer(orjson.dumps(answer), {"etag": etag(spec), **(headers or {})})
+    return _JsonAnswer(orjson.dumps(answer), {"ETag": etag(spec), **(headers or {})})
 
 
 class _JsonAnswer(Response):

@@ -14,7 +14,7 @@ from reward_server import __version__
 from reward_server.service.front import Front
 from reward_server.service.openapi import openapi
 from reward_server.service.problems import Problem
-from reward_server.service.routes import SCORING_ROUTES, router, score
+from reward_server.service.routes import SCORING_ROUTES, router, score_call
 from reward_server.service.state import ServerState
 
 _DESCRIPTION = """\
@@ -41,7 +41,7 @@ def create_app(state: ServerState) -> Front:
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _crash)
     app.openapi = partial(openapi, app)  # type: ignore[method-assign]
-    return Front(app, state, dict.fromkeys(SCORING_ROUTES, score))
+    return Front(app, state, dict.fromkeys(SCORING_ROUTES, score_call))
 
 
 @asynccontextmanager

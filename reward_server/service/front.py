@@ -26,7 +26,7 @@ _HEADERS = (
 """No answer that a browser gets is a page to be kept, framed or run."""
 _CLOSE = (b"connection", b"close")
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+Endpoint = Callable[[Request, ServerState], Awaitable[Response]]
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 
 
@@ -49,17 +49,14 @@ class Front:
             return
         state = self._state
         endpoint = self._direct.get(scope["path"]) if scope["method"] == "POST" else None
-        # Browsers say where a POST comes from. Trainers' calls go without headers that take as long as the reward.
-        is_browser = endpoint is None or any(name == b"origin" for name, _ in scope["headers"])
-        answer = _Answer(send, state, is_for_browsers=is_browser)
+        answer = _Answer(send, state)
         started = perf_counter()
         self._in_flight += 1
         try:
             if endpoint is None:
                 await self.app(scope, receive, answer.send)
             else:
-                scope["app"] = self.app
-                await self._serve(endpoint, Request(scope, receive), answer.send)
+                await self._serve(endpoint, Request(scope, receive), send, answer)
         except asyncio.CancelledError:
             # A server that stops waits no longer: its client is to ask elsewhere at once.
             if not state.draining:
@@ -72,23 +69,28 @@ class Front:
             self._in_flight -= 1
             if not state.is_inner:
                 route = scope["path"] if endpoint is not None else getattr(scope.get("route"), "path", "none")
-                seconds = perf_counter() - started
                 status = answer.status or HTTPStatus.INTERNAL_SERVER_ERROR.value
-                state.metrics.answered(route, scope["method"], status, seconds)
+                state.metrics.answered(route, scope["method"], status, perf_counter() - started)
 
-    async def _serve(self, endpoint: Endpoint, request: Request, send: Send) -> None:
-        """Answer a request to score."""
+    async def _serve(self, endpoint: Endpoint, request: Request, send: Send, answer: "_Answer") -> None:
+        scope = request.scope
         try:
-            response = await endpoint(request)
+            response = await endpoint(request, self._state)
         except Exception as error:
+            scope["app"] = self.app
             handler = self._handler(error)
             response = await handler(request, error)
-            await response(request.scope, request.receive, send)
+            await response(scope, request.receive, answer.send)
             if handler is self.app.exception_handlers[Exception]:
                 raise  # for the log
-        else:
-            await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
-            await send({"type": "http.response.body", "body": response.body})
+            return
+        # Browsers say where a POST comes from. Trainers' calls go without headers that take as long as the reward.
+        if self._state.draining or any(name == b"origin" for name, _ in scope["headers"]):
+            await response(scope, request.receive, answer.send)
+            return
+        answer.status = response.status_code
+        await send({"type": "http.response.start", "status": answer.status, "headers": response.raw_headers})
+        await send({"type": "http.response.body", "body": response.body})
 
     def _handler(self, error: Exception) -> ErrorHandler:
         handlers: dict[Any, Any] = self.app.exception_handlers
@@ -99,12 +101,11 @@ class Front:
 class _Answer:
     """What an application sends, with what all answers have."""
 
-    __slots__ = ("_is_for_browsers", "_send", "_state", "status")
+    __slots__ = ("_send", "_state", "status")
 
-    def __init__(self, send: Send, state: ServerState, *, is_for_browsers: bool) -> None:
+    def __init__(self, send: Send, state: ServerState) -> None:
         self._send = send
         self._state = state
-        self._is_for_browsers = is_for_browsers
         self.status = 0
         """0 before the answer begins."""
 
@@ -116,9 +117,8 @@ class _Answer:
         """
         if not self.status:
             self.status = message["status"]
-            if self._is_for_browsers:
-                given = {name.lower() for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(pair for pair in _HEADERS if pair[0] not in given)]
+            given = {name.lower() for name, _ in message["headers"]}
+            message["headers"] = [*message["headers"], *(pair for pair in _HEADERS if pair[0] not in given)]
             if self._state.draining:
                 message["headers"] = [*message["headers"], _CLOSE]
         await self._send(message)

@@ -35,7 +35,7 @@ class Body:
     def __init__(self, request: Request, settings: Settings) -> None:
         self._request = request
         self._settings = settings
-        self._deadline = asyncio.get_running_loop().time() + settings.request_seconds
+        self._deadline: float | None = None
         self.size = 0
         """Bytes that have arrived."""
         self.is_whole = False
@@ -60,6 +60,8 @@ class Body:
         return piece
 
     def _in_time(self) -> asyncio.Timeout:
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + self._settings.request_seconds
         return asyncio.timeout_at(self._deadline)
 
 

@@ -232,12 +232,12 @@ class Metrics:
             self._by_run.labels(run, spec.name, spec.digest).inc(count)
         for variance, count in batches.variances.items():
             self._groups.labels(spec.name, variance).inc(count)
-        for reason, count in Tally(card.reason or "valid" for card in cards).items():
-            self._rollouts.labels(spec.name, reason).inc(count)
-        pairs = Tally((item.label.type, _predicted_type(item, spec)) for item in scored)
+        for reason, count in Tally([card.reason for card in cards]).items():
+            self._rollouts.labels(spec.name, reason or "valid").inc(count)
+        pairs = Tally([(item.label.type, _predicted_type(item, spec)) for item in scored])
         for (label_type, predicted_type), count in pairs.items():
             self._predictions.labels(spec.name, label_type, predicted_type).inc(count)
-        for label_type, count in Tally(item.label.type for item in scored if item.card.exact_match).items():
+        for label_type, count in Tally([item.label.type for item in scored if item.card.exact_match]).items():
             self._exact.labels(spec.name, label_type).inc(count)
         self._score.labels(spec.name).observe_all([card.score for card in cards])
         for name, values in zip(Terms._fields, zip(*(card.terms for card in cards), strict=True), strict=False):

@@ -31,7 +31,12 @@ async def score(request: Request) -> Response:
     Takes the native dialect (`rollouts`) and OpenRLHF's (`query`, `prompts`, `labels`); `/get_reward` is another name
     for the same route. Scoring is a pure function of request, spec and model: a retry is safe and gives the same bytes.
     """
-    state = _authorized(request)
+    return await score_call(request, _state(request))
+
+
+async def score_call(request: Request, state: ServerState) -> Response:
+    """The same, before any router has looked at the request."""
+    _check_key(request, state)
     call = read_call(request)
     scorer = _chosen_scorer(call, state)
     try:
@@ -124,9 +129,13 @@ def _state(request: Request) -> ServerState:
 
 def _authorized(request: Request) -> ServerState:
     state = _state(request)
+    _check_key(request, state)
+    return state
+
+
+def _check_key(request: Request, state: ServerState) -> None:
     if state.keys.is_needed:
         check_key(request.headers.getlist("authorization"), state.keys)
-    return state
 
 
 def _admitted(request: Request, access: Access) -> ServerState:

@@ -105,6 +105,8 @@ def _run(
         log_level=settings.log_level,
         access_log=settings.log_level in ("info", "debug"),
         server_header=False,
+        # Who asks, and by which scheme, is for the log alone.
+        proxy_headers=settings.log_level in ("info", "debug"),
         backlog=_BACKLOG,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=ceil(settings.shutdown_seconds),
