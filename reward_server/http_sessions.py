@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import NamedTuple, TypeVar
 
@@ -33,6 +33,10 @@ class TooLong(Exception):
 
 class Nonsense(Exception):
     """An answer that cannot be right."""
+
+
+_parsed = lru_cache(httpx.URL)
+"""The same few URLs, which httpx would read anew for each request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,8 @@ class Sessions:
         may reset the connection instead, which is Transient without its Retry-After.
         """
         try:
-            async with self.here().client.stream(method, url, content=content, headers=dict(headers or {})) as response:
+            at = _parsed(url)
+            async with self.here().client.stream(method, at, content=content, headers=dict(headers or {})) as response:
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk

@@ -2,13 +2,15 @@
 
 import json
 from asyncio import timeout
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 from math import fsum, isclose, isfinite
 from time import monotonic
 from types import TracebackType
 from typing import Self
+
+from pydantic import TypeAdapter
 
 from reward_server import wire
 from reward_server.client.errors import BadAnswer, RewardError, RewardRefused, RewardUnavailable, SpecMismatch
@@ -26,6 +28,8 @@ _LEAST_SILENCE = 30.0
 _LOOK_SECONDS = 2.0
 """Within which a server that failed has to say that it is ready again."""
 _LONGEST_TEXT = 500
+_REQUEST = TypeAdapter(wire.ScoreRequest)
+"""Writes bytes, which a model's own method makes text of first."""
 _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
@@ -171,7 +175,7 @@ def _encoded(batch: list[wire.Rollout]) -> bytes:
     # Unvalidated, since rollouts are so already; a subclass's further fields are not sent.
     request = wire.ScoreRequest.model_construct(rollouts=batch)
     try:
-        return request.model_dump_json(exclude_none=True).encode()
+        return _REQUEST.dump_json(request, exclude_none=True)
     except ValueError:
         pass
     try:
@@ -186,27 +190,30 @@ def _check(answer: wire.ScoreResponse, batch: Sequence[wire.Rollout]) -> None:
     for name, found in (("rewards", answer.rewards), ("scores", answer.scores), ("results", answer.results)):
         if len(found) != len(batch):
             raise Nonsense(f"{len(found)} {name} for {len(batch)} rollouts")
-    for index, (rollout, result) in enumerate(zip(batch, answer.results, strict=True)):
+    told = zip(batch, answer.results, answer.rewards, answer.scores, strict=True)
+    for index, (rollout, result, reward, score) in enumerate(told):
         if result.id != rollout.id:
             raise Nonsense(f"result {index} is that of {result.id!r}, not of {rollout.id!r}")
-        if not all(map(isfinite, (answer.rewards[index], answer.scores[index], *_numbers(result)))):
-            raise Nonsense(f"result {index}, of {rollout.id!r}, has a number that is not finite")
-        if (answer.rewards[index], answer.scores[index]) != (result.reward, result.score):
-            raise Nonsense(f"result {index}, of {rollout.id!r}, is not what rewards and scores say")
-        if (reason := _contradiction(rollout, result)) is not None:
+        if (reason := _contradiction(rollout, result, reward, score)) is not None:
             raise Nonsense(f"result {index}, of {rollout.id!r}, {reason}")
 
 
-def _contradiction(rollout: wire.Rollout, result: wire.Result) -> str | None:
+def _contradiction(rollout: wire.Rollout, result: wire.Result, reward: float, score: float) -> str | None:
     """What about a result cannot be, whatever the spec."""
-    earned, certainty = fsum(result.terms.model_dump().values()), result.certainty
-    if not isclose(earned, result.reward, rel_tol=1e-9, abs_tol=1e-9):
-        return f"has the reward {result.reward:g}, and terms of {earned:g}"
+    # The fields as they are: model_dump, which copies them, took half of the client's time.
+    terms, certainty = vars(result.terms).values(), result.certainty
+    bounds = () if certainty is None else (certainty.value, certainty.lower, certainty.upper)
+    if not all(map(isfinite, (reward, score, result.reward, *terms, *bounds))):
+        return "has a number that is not finite"
+    if reward != result.reward or score != result.score:
+        return "is not what rewards and scores say"
+    if not isclose(earned := fsum(terms), reward, rel_tol=1e-9, abs_tol=1e-9):
+        return f"has the reward {reward:g}, and terms of {earned:g}"
     if result.group != rollout.group:
         return f"is of the group {result.group!r}, not {rollout.group!r}"
     if (result.action is None) != (result.reason is not None):
         return "has an action and a reason why it has none, or neither"
-    if result.reason is not None and (any(result.terms.model_dump().values()) or certainty is not None):
+    if result.reason is not None and (any(terms) or certainty is not None):
         return f"earns something, for all its reason {str(result.reason)!r}"
     if certainty is None:
         return None
@@ -216,10 +223,3 @@ def _contradiction(rollout: wire.Rollout, result: wire.Result) -> str | None:
     if sent is not None and certainty.tokens != len(sent):
         return f"has the certainty of {certainty.tokens} tokens, and {len(sent)} were sent"
     return None
-
-
-def _numbers(result: wire.Result) -> Iterator[float]:
-    yield result.reward
-    yield from result.terms.model_dump().values()
-    if result.certainty is not None:
-        yield from (result.certainty.value, result.certainty.lower, result.certainty.upper)
