@@ -53,7 +53,7 @@ class CertaintyEvidence(_Message):
     vocab_size: Annotated[int, Field(ge=2, le=LARGEST_VOCABULARY)]
     """Size V of the vocabulary that the probabilities are over."""
     top_logprobs: Annotated[list[Logprobs], Field(fail_fast=True)]
-    """One list per rationale token: the k largest natural log-probabilities, before any sampling transform."""
+    """One list per rationale token: its k ≥ 1 largest natural log-probabilities, before any sampling transform."""
 
 
 class Rollout(_Message):

@@ -34,26 +34,29 @@ class LogprobsError(ValueError):
 def bounds_from_top_k(logprobs: Floats, vocab_size: int) -> Bounds:
     """Bounds of KL(p‖U) from the k largest natural log-probabilities of each token, in any order.
 
-    `logprobs` has shape (tokens, k), k ≥ 1, finite. Both bounds are attained by some distribution. Raises LogprobsError
-    when no distribution over `vocab_size` tokens has these values.
+    `logprobs` has shape (tokens, k), k ≥ 1; after those of a token of which fewer are known, its row is filled up with
+    −∞. Both bounds are attained by some distribution. Raises LogprobsError when no distribution over `vocab_size`
+    tokens has these values.
     """
-    tokens, k = logprobs.shape
-    if k > vocab_size:
-        raise LogprobsError(0, f"{k} log-probabilities per token, but a vocabulary of {vocab_size}")
+    known = logprobs > -np.inf
+    k = known.sum(axis=1)
+    rest = vocab_size - k
+    _refuse(rest < 0, f"{{k}} log-probabilities, but a vocabulary of {vocab_size}", k=k)
+    _refuse(logprobs.max(axis=1) > 0, "a log-probability is above 0")
     probabilities = np.exp(logprobs)
-    _refuse(logprobs > 0, "a log-probability is above 0")
     mass = probabilities.sum(axis=1)
     _refuse(mass > 1 + SUM_TOLERANCE, "the probabilities sum to more than 1")
     tail = np.clip(1 - mass, 0, None)
-    smallest = probabilities.min(axis=1)
-    rest = vocab_size - k
+    smallest = probabilities.min(axis=1, where=known, initial=1)
     _refuse(
         tail > rest * smallest * (1 + SUM_TOLERANCE) + SUM_TOLERANCE,
-        f"these cannot be the {k} largest of {vocab_size}: the remaining {rest} tokens would have to be likelier",
+        f"these cannot be the {{k}} largest of {vocab_size}: the remaining {{rest}} tokens would have to be likelier",
+        k=k,
+        rest=rest,
     )
     head_entropy = -_p_log_p(probabilities).sum(axis=1)
-    highest = head_entropy + (tail * np.log(rest) - _p_log_p(tail) if rest else 0)
-    packed = np.minimum(np.floor(np.divide(tail, smallest, out=np.zeros(tokens), where=smallest > 0)), rest)
+    highest = head_entropy + np.where(rest > 0, tail * np.log(np.maximum(rest, 1)) - _p_log_p(tail), 0)
+    packed = np.minimum(np.floor(np.divide(tail, smallest, out=np.zeros_like(tail), where=smallest > 0)), rest)
     remainder = np.clip(tail - packed * smallest, 0, None)
     lowest = head_entropy - packed * _p_log_p(smallest) - _p_log_p(remainder)
     log_vocab = np.log(vocab_size)
@@ -66,7 +69,8 @@ def _p_log_p(p: Floats) -> Floats:
     return p * np.log(p, out=np.zeros_like(p), where=p > 0)
 
 
-def _refuse(broken: NDArray[np.bool_], reason: str) -> None:
-    rows = broken.any(axis=1) if broken.ndim == 2 else broken
-    if rows.any():
-        raise LogprobsError(int(rows.argmax()), reason)
+def _refuse(broken: NDArray[np.bool_], reason: str, **counts: NDArray[np.int_]) -> None:
+    """Raise LogprobsError for the first row that is broken; `reason` names its counts in braces."""
+    if broken.any():
+        row = int(broken.argmax())
+        raise LogprobsError(row, reason.format(**{name: count[row] for name, count in counts.items()}))

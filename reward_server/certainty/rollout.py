@@ -1,11 +1,12 @@
 """Source `rollout`: bounds from the policy's own top-k logprobs, sent along with the completion; no forward pass."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
 from reward_server.certainty.characters import rationale_characters
-from reward_server.certainty.divergence import LogprobsError, bounds_from_top_k
+from reward_server.certainty.divergence import Floats, LogprobsError, bounds_from_top_k
 from reward_server.certainty.source import (
     Certainty,
     CertaintySource,
@@ -53,18 +54,24 @@ class RolloutSource(CertaintySource):
             return EvidenceFault(index, path, "no tokens, but the rationale is not empty")
         if reason := _too_many(len(rows), request):
             return EvidenceFault(index, path, reason)
-        k = len(rows[0])
-        for row, values in enumerate(rows):
-            if not values or len(values) != k:
-                reason = f"{len(values)} log-probabilities where the first token has {k}; send the same k ≥ 1 for each"
-                return EvidenceFault(index, (*path, row), reason)
+        empty = next((row for row, values in enumerate(rows) if not values), None)
+        if empty is not None:
+            return EvidenceFault(index, (*path, empty), "no log-probabilities; send the k ≥ 1 largest of each token")
         try:
-            lower, upper = bounds_from_top_k(np.array(rows, dtype=np.float64), evidence.vocab_size)
+            lower, upper = bounds_from_top_k(_filled_up(rows), evidence.vocab_size)
         except LogprobsError as error:
             return EvidenceFault(index, (*path, error.row), error.reason)
         scale = evidence.vocab_size if kind == "kl_to_uniform_over_vocab" else 1
         low, high = float(lower.mean()) / scale, float(upper.mean()) / scale
         return Certainty((low + high) / 2, low, high, len(rows), kind, self.name)
+
+
+def _filled_up(rows: Sequence[Sequence[float]]) -> Floats:
+    """As `bounds_from_top_k` takes rows of several lengths."""
+    lengths = np.array([len(row) for row in rows])
+    filled = np.full((len(rows), lengths.max()), -np.inf)
+    filled[np.arange(filled.shape[1]) < lengths[:, None]] = [*chain.from_iterable(rows)]
+    return filled
 
 
 def _too_many(tokens: int, request: RationaleRequest) -> str | None:

@@ -18,7 +18,7 @@ class TopLogprobs(NamedTuple):
 
     vocab_size: int
     rows: Sequence[Sequence[float]]
-    """Natural logs before sampling transforms; one row per rationale token, all of one length."""
+    """Natural logs before sampling transforms; one row per rationale token, of one value at least."""
 
 
 class RationaleRequest(NamedTuple):

@@ -85,7 +85,9 @@ def test_bounds_of_rounded_logprobs_stay_in_order_and_in_range() -> None:
     [
         ([[-0.1, -3.0], [0.2, -3.0]], 100, 1, "above 0"),
         ([[-0.1, -3.0], [-0.1, -0.2]], 100, 1, "more than 1"),
-        ([[-0.1, -3.0, -4.0]], 2, 0, "a vocabulary of 2"),
+        ([[-0.1, -3.0, -4.0]], 2, 0, "3 log-probabilities, but a vocabulary of 2"),
+        ([[0.0, -np.inf], [-0.1, -9.0]], 1, 1, "2 log-probabilities, but a vocabulary of 1"),
+        ([[-0.1, -np.inf], [-3.0, -np.inf]], 10, 1, "the 1 largest of 10: the remaining 9 tokens"),
         # 0.9 of mass left for 98 tokens of at most e^-5 each
         ([[-3.0, -5.0]], 100, 0, "likelier"),
         ([[-0.7, -1.5]], 2, 0, "likelier"),
@@ -106,6 +108,14 @@ def test_each_token_is_bounded_by_itself() -> None:
     alone = [bounds_from_top_k(rows[i : i + 1], 50) for i in range(2)]
     assert together.lower.tolist() == [float(item.lower[0]) for item in alone]
     assert exp(-0.1) + exp(-3.0) < 1, "the rows are distributions"
+
+
+def test_rows_of_several_lengths_are_bounded_as_they_are_alone() -> None:
+    rows = [[-0.1, -3.0, -5.0], [-1.0, -1.2], [-0.01]]
+    together = bounds_from_top_k(np.array([row + [-np.inf] * (3 - len(row)) for row in rows]), 50)
+    alone = [bounds_from_top_k(np.array([row]), 50) for row in rows]
+    assert together.lower.tolist() == pytest.approx([float(item.lower[0]) for item in alone], abs=1e-12)
+    assert together.upper.tolist() == pytest.approx([float(item.upper[0]) for item in alone], abs=1e-12)
 
 
 @given(weights)

@@ -45,6 +45,15 @@ def test_the_kind_over_the_vocabulary_is_divided_by_its_size() -> None:
     assert (certainty.lower, certainty.upper) == pytest.approx((LOWER / 4, UPPER / 4))
 
 
+def test_each_token_may_have_another_number_of_logprobs() -> None:
+    rows = [HALF, [log(0.4), log(0.3), log(0.2)], [log(0.9), log(0.05)]]
+    (together,) = asyncio.run(RolloutSource().measure([request(*rows)], "kl_to_uniform"))
+    alone = asyncio.run(RolloutSource().measure([request(row) for row in rows], "kl_to_uniform"))
+    assert together.lower == pytest.approx(sum(token.lower for token in alone) / 3)
+    assert together.upper == pytest.approx(sum(token.upper for token in alone) / 3)
+    assert together.tokens == 3
+
+
 def test_answers_come_in_the_order_of_the_requests() -> None:
     answers = asyncio.run(RolloutSource().measure([request([0.0]), request(HALF)], "kl_to_uniform"))
     assert [answer.upper for answer in answers] == pytest.approx([log(4), UPPER])

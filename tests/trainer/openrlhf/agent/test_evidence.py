@@ -1,5 +1,6 @@
 """The rationale's logprobs, cut out of what vLLM gives for a whole completion."""
 
+from math import log
 from typing import NamedTuple
 
 import pytest
@@ -63,6 +64,25 @@ def test_a_certain_token_has_the_logprob_0_even_where_rounding_put_it_above(find
     found = evidence(finder, ANSWER, token_ids, [{1: Logprob(1e-7, 1)} for _ in token_ids], top_k=1)
     assert found is not None
     assert set(map(tuple, found.top_logprobs)) == {(0.0,)}
+
+
+def test_what_tells_next_to_nothing_stays_at_home_and_the_rest_is_rounded(finder: RationaleFinder) -> None:
+    token_ids = finder.encode(ANSWER)
+    entries = [log(p) for p in (0.9999, 9e-5, 1e-6, 1e-7)]
+    rows = [{n: Logprob(logprob, n + 1) for n, logprob in enumerate(entries)} for _ in token_ids]
+    found = evidence(finder, ANSWER, token_ids, rows, top_k=4)
+    assert found is not None
+    # ln 0.9999 and ln 9e-5, with as many digits as their probabilities have in millionths
+    assert set(map(tuple, found.top_logprobs)) == {(-0.0001, -9.32)}
+
+
+def test_what_no_distribution_has_is_left_for_the_server_to_refuse(finder: RationaleFinder) -> None:
+    token_ids = finder.encode(ANSWER)
+    found = evidence(
+        finder, ANSWER, token_ids, [{1: Logprob(-0.123456789, 1), 2: Logprob(-0.2, 2)} for _ in token_ids], 2
+    )
+    assert found is not None
+    assert set(map(tuple, found.top_logprobs)) == {(-0.123456789, -0.2)}
 
 
 def test_an_empty_rationale_has_no_rows(finder: RationaleFinder) -> None:
