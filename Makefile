@@ -43,11 +43,12 @@ fuzz: .venv/.dev .venv-fuzz/.installed  ## A million odd inputs to each parser, 
 	  .venv-fuzz/bin/python -m tests.fuzz $$target --inputs $(INPUTS) || exit 1; done
 	@FUZZ_EXAMPLES=400 $(BIN)/pytest -m 'e2e or not e2e' tests/fuzz --durations=5
 
-bench: .venv/.dev .venv-train/.installed  ## Time scoring core, start, simplifier and certainty against named peers.
+bench: .venv/.dev .venv-train/.installed  ## Time scoring core, start, simplifier, client and certainty against named peers.
 	@$(BIN)/python benchmarks/scoring_core.py
 	@$(BIN)/python benchmarks/start.py
 	@$(BIN)/python benchmarks/simplifier.py
 	@$(BIN)/python benchmarks/bounds.py
+	@$(BIN)/python -m benchmarks.client
 	@$(BIN)/python -m benchmarks.certainty
 
 train-smoke: .venv-train/.installed  ## Train a tiny model on two CPU cores: SFT, GRPO, report (20 minutes; OVERWRITE=1: anew).
