@@ -26,18 +26,18 @@ class Admission:
         """Bytes that have been let in."""
         return self._most - self._free
 
-    def turn(self, size: int, patience: float) -> "Turn":
-        """Wait, on entering, for room for `size` bytes, and hold it during the block; nothing of the body is read.
+    def enter(self, size: int) -> bool:
+        """Let in at once a request that there is room for, and that nobody waits before; whether it is in."""
+        if self._queue or size > self._free:
+            return False
+        self._free -= size
+        return True
+
+    async def wait(self, size: int, patience: float) -> None:
+        """Wait for room for `size` bytes; nothing of the body need be read before.
 
         Raises a 503 Problem at once when too many wait already, and after `patience` seconds of waiting.
         """
-        return Turn(self, size, patience)
-
-    async def enter(self, size: int, patience: float) -> None:
-        """What a turn begins with."""
-        if not self._queue and size <= self._free:
-            self._free -= size
-            return
         try:
             async with asyncio.timeout(patience):
                 await self._wait(size)
@@ -45,7 +45,7 @@ class Admission:
             raise _busy(f"no turn within {patience:g} s (REWARD_PATIENCE)") from None
 
     def leave(self, size: int) -> None:
-        """What a turn ends with."""
+        """Free the room of a request that was let in, and let in who is next."""
         self._free += size
         self._wake()
 
@@ -78,23 +78,6 @@ class Admission:
                 self._free -= size
                 turn.set_result(None)
             self._queue.popleft()
-
-
-class Turn:
-    """One request's, as a block."""
-
-    __slots__ = ("_admission", "_patience", "_size")
-
-    def __init__(self, admission: Admission, size: int, patience: float) -> None:
-        self._admission = admission
-        self._size = size
-        self._patience = patience
-
-    async def __aenter__(self) -> None:
-        await self._admission.enter(self._size, self._patience)
-
-    async def __aexit__(self, *_: object) -> None:
-        self._admission.leave(self._size)
 
 
 def _busy(why: str) -> Problem:

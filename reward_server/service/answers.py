@@ -1,6 +1,7 @@
 """Answers that name the spec they are about."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
 
 import orjson
@@ -14,20 +15,37 @@ def etag(spec: RewardSpec) -> str:
     return f'"{spec.digest}"'
 
 
-def json_answer(answer: Mapping[str, object], spec: RewardSpec, headers: Mapping[str, str] | None = None) -> Response:
+def json_answer(answer: Mapping[str, object], spec: RewardSpec, headers: Mapping[str, str] | None = None) -> "Answer":
     """An answer whose ETag says which spec scored."""
-    return _JsonAnswer(orjson.dumps(answer), {"ETag": etag(spec), **(headers or {})})
+    return Answer(orjson.dumps(answer), tuple({"ETag": etag(spec), **(headers or {})}.items()))
 
 
-class _JsonAnswer(Response):
-    """Whose headers need no looking through: that takes Response as long as writing the body."""
+class Answer(Response):
+    """Some JSON, of headers that most answers have: looking through them takes Response as long as sending them."""
 
-    def __init__(self, body: bytes, headers: Mapping[str, str]) -> None:
+    def __init__(self, body: bytes, headers: tuple[tuple[str, str], ...]) -> None:
         self.status_code = HTTPStatus.OK
         self.background = None
         self.body = body
-        self.raw_headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            *[(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
-        ]
+        self._given = headers
+
+    @property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:  # type: ignore[override]
+        """As ASGI has them."""
+        return [*_raw(self._given), (b"content-length", b"%d" % len(self.body))]
+
+    @property
+    def head(self) -> bytes:
+        """As HTTP/1.1 has them, each with its line's end."""
+        return b"%bcontent-length: %d\r\n" % (_written(self._given), len(self.body))
+
+
+@lru_cache(maxsize=256)
+def _raw(headers: tuple[tuple[str, str], ...]) -> list[tuple[bytes, bytes]]:
+    pairs = (("Content-Type", "application/json"), *headers)
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
+
+
+@lru_cache(maxsize=256)
+def _written(headers: tuple[tuple[str, str], ...]) -> bytes:
+    return b"".join(b"%b: %b\r\n" % pair for pair in _raw(headers))

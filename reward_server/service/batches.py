@@ -27,13 +27,19 @@ _GRACE = 1.0
 """Seconds that a certainty source gets beyond the patience, which is its own as well, to say why it has no answer."""
 
 
+_NO_CERTAINTY = {"X-Certainty-Source": "none"}
+
+
 async def score_batch(request: Request, call: Call, state: ServerState, scorer: Scorer) -> Response:
     """Every reward of a batch, or a Problem that says why there is none.
 
     It has REWARD_PATIENCE to get its turn, to arrive, and to get its certainties, unless these are computed here.
     """
     deadline = asyncio.get_running_loop().time() + state.settings.patience + _GRACE
-    async with state.turn(declared_size(call.content_length, state.settings)):
+    size = declared_size(call.content_length, state.settings)
+    if not state.admission.enter(size):
+        await state.admission.wait(size, state.settings.patience)
+    try:
         body, read = Body(request, state.settings), []
         while not body.is_whole:
             read.append(await body.piece())
@@ -61,8 +67,11 @@ async def score_batch(request: Request, call: Call, state: ServerState, scorer: 
             raise unprocessable(kind, *faults) from None
         except SourceError as error:
             raise certainty_problem(error) from None
+    finally:
+        state.admission.leave(size)
     state.metrics.record(rollouts, scored, scorer.spec, dialect.name, call.run)
-    return json_answer(dialect.reply(rollouts, scored, scorer.spec), scorer.spec, certainty_headers(scored, scorer))
+    headers = certainty_headers(scored, scorer) if scorer.may_wait else _NO_CERTAINTY
+    return json_answer(dialect.reply(rollouts, scored, scorer.spec), scorer.spec, headers)
 
 
 async def _score_in_time(rollouts: Sequence[Rollout], scorer: Scorer, deadline: float) -> list[Scored]:

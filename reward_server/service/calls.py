@@ -29,12 +29,14 @@ def read_call(request: Request) -> Call:
     """Read it. Raises a 422 Problem for a parameter that nobody reads, or that is given twice."""
     headers: dict[bytes, bytes] = dict(reversed(request.scope["headers"]))
     parameters = _parameters(request) if request.scope["query_string"] else {}
-    wanted = headers.get(b"if-match")
-    pins = [] if wanted is None else [("If-Match:", wanted.decode("latin-1"))]
-    if "digest" in parameters:
-        pins.append(("?digest", parameters["digest"]))
-    run = headers.get(b"x-run-id", b"").decode("latin-1") or parameters.get("run", "")
-    return Call(headers.get(b"content-length"), parameters.get("spec"), pins, run[:_LONGEST_RUN_ID])
+    pins = []
+    if (wanted := headers.get(b"if-match")) is not None:
+        pins.append(("If-Match:", wanted.decode("latin-1")))
+    if (digest := parameters.get("digest")) is not None:
+        pins.append(("?digest", digest))
+    named = headers.get(b"x-run-id")
+    run = named.decode("latin-1")[:_LONGEST_RUN_ID] if named else parameters.get("run", "")[:_LONGEST_RUN_ID]
+    return Call(headers.get(b"content-length"), parameters.get("spec"), pins, run)
 
 
 def _parameters(request: Request) -> Mapping[str, str]:

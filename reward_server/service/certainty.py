@@ -143,15 +143,14 @@ class WatchedSource(CertaintySource):
 
 
 def certainty_headers(scored: Sequence[Scored], scorer: Scorer) -> dict[str, str]:
-    """Whose certainty an answer has, as headers: `X-Certainty-…`. None where nothing needed measuring."""
+    """Whose certainty an answer has, as headers: `X-Certainty-…`, of a scorer that has a source."""
     measured = next((item.certainty for item in scored if item.certainty and item.certainty.tokens), None)
     if measured is not None:
         name = measured.source
         model = Model(measured.model, measured.revision, measured.loaded_at) if measured.model else None
-    elif scorer.source is not None and scorer.spec.needs_certainty:
-        name, model = scorer.source.name, scorer.source.model
     else:
-        return {"X-Certainty-Source": "none"}
+        assert scorer.source is not None
+        name, model = scorer.source.name, scorer.source.model
     headers = {"X-Certainty-Source": name}
     if model is not None:
         headers["X-Certainty-Model"] = _header(model.name)

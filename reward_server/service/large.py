@@ -71,6 +71,11 @@ class LargeBatches:
         kept = {name: value for name, value in reply.headers.items() if name not in _NOT_PASSED_BACK}
         return Response(reply.content, reply.status_code, kept)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the process was ever needed."""
+        return self._process is not None
+
     async def close(self) -> None:
         """End the process."""
         await self._client.aclose()

@@ -1,8 +1,7 @@
 """What Prometheus scrapes: the service's health, and what a reward designer needs to see of the rewards themselves.
 
 A server may be several processes, whose metrics are one: `multiprocess_mode` says how they combine. What a request does
-to them is noted, and published as soon as the event loop has done what is before it: counting each request for itself
-would take longer than scoring it.
+to them is noted, and published a moment later: counting each request for itself would take longer than scoring it.
 """
 
 import asyncio
@@ -26,6 +25,8 @@ prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 MOST_RUNS = 100
 """Training runs that get a series of their own; later ones are counted together as `other`."""
 
+_MOMENT = 0.01
+"""Seconds after which what was noted is published."""
 _PERIOD = 1.0
 """Seconds after which levels are published even if nothing was noted."""
 
@@ -204,7 +205,7 @@ class Metrics:
     def _publish_soon(self) -> None:
         if not self._is_noted:
             self._is_noted = True
-            asyncio.get_running_loop().call_soon(self.publish)
+            asyncio.get_running_loop().call_later(_MOMENT, self.publish)
 
     def publish(self) -> None:
         """Count what was noted."""
@@ -242,6 +243,10 @@ class Metrics:
         self._score.labels(spec.name).observe_all([card.score for card in cards])
         for name, values in zip(Terms._fields, zip(*(card.terms for card in cards), strict=True), strict=False):
             self._terms.labels(spec.name, name).observe_all(values)
+
+    async def settle(self) -> None:
+        """Wait until other processes have published what they have noted."""
+        await asyncio.sleep(3 * _MOMENT)
 
     def exposition(self) -> tuple[bytes, str]:
         """The metrics as Prometheus' text format, and its content type."""

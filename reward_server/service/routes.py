@@ -112,6 +112,8 @@ async def metrics(request: Request) -> Response:
     """Prometheus metrics; REWARD_METRICS may ask for a key, or switch them off."""
     state = _admitted(request, _state(request).settings.metrics)
     state.metrics.ready.set(state.is_ready)
+    if state.has_company:
+        await state.metrics.settle()
     body, content_type = state.metrics.exposition()
     return Response(body, headers={"Content-Type": content_type})
 

@@ -1,6 +1,7 @@
 """Runs the service under uvicorn: a banner once it listens, and a shutdown that finishes what it has begun."""
 
 import asyncio
+import gc
 import logging
 import os
 import resource
@@ -146,6 +147,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # What is there now is there for good: looking for garbage in it would stop all for a tenth of a second.
+        gc.freeze()
         if self.started and self.has_banner:
             port = self.servers[0].sockets[0].getsockname()[1]
             with suppress(OSError):  # a full disk, or nobody there to read it

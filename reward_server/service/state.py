@@ -1,7 +1,7 @@
 """What one server process holds: settings, a scorer per loaded spec, the certainty source, metrics; fixed at start."""
 
+import sys
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -51,14 +51,16 @@ class ServerState:
     stock_bodies: StockBodies = field(default_factory=partial(StockBodies, _PAGES_BYTES))
 
     def __post_init__(self) -> None:
-        self.admission = Admission(self.settings.max_inflight_bytes)
-        self.metrics.follow(self.metrics.held_bytes, lambda: self.admission.held)
-        self.metrics.follow(self.metrics.waiting, lambda: self.admission.waiting)
+        self.admission = Admission(sys.maxsize if self.is_inner else self.settings.max_inflight_bytes)
+        if not self.is_inner:
+            self.metrics.follow(self.metrics.held_bytes, lambda: self.admission.held)
+            self.metrics.follow(self.metrics.waiting, lambda: self.admission.waiting)
         self.metrics.describe([scorer.spec for scorer in self.scorers.values()], self.default.spec)
 
-    def turn(self, size: int) -> AbstractAsyncContextManager[None]:
-        """Holds room for a body of `size` bytes; see `Admission.turn`."""
-        return nullcontext() if self.is_inner else self.admission.turn(size, self.settings.patience)
+    @property
+    def has_company(self) -> bool:
+        """Whether other processes of this server have metrics as well."""
+        return self.settings.workers > 1 or (self.large is not None and self.large.has_begun)
 
     @property
     def is_ready(self) -> bool:

@@ -61,7 +61,7 @@ class StockBodies:
         if page is None or after > middle or not body.startswith(page.raw, len(_HEAD)):
             return None
         try:
-            completion = orjson.loads(b'"%b"' % body[after:middle])
+            completion = orjson.loads(b'"' + body[after : middle + 1])
             labels = orjson.loads(body[tail + len(_TAIL) : -1])
         except orjson.JSONDecodeError:
             return None
@@ -74,17 +74,15 @@ class StockBodies:
         """What stands there; None for what is no string's inside."""
         # Templates end all pages alike.
         quarter = (end - start) // 4
-        key: _Key = (
-            end - start,
-            *(body[at : at + _KEY_BYTES] for at in range(start + quarter, end - quarter, quarter)),
-        )
+        places = (start + quarter, start + 2 * quarter, start + 3 * quarter)
+        key: _Key = (end - start, *[body[place : place + _KEY_BYTES] for place in places])
         page = self._pages.get(key)
         if page is not None and body.startswith(page.raw, start):
             self._pages.move_to_end(key)
             return page
         raw = body[start:end]
         try:
-            text = orjson.loads(b'"%b"' % raw)
+            text = orjson.loads(body[start - 1 : end + 1])
         except orjson.JSONDecodeError:
             return None
         page = _Page(raw, text)

@@ -58,9 +58,13 @@ class Turns:
         return self.admission.held, self.admission.waiting
 
     async def _hold(self, name: str, size: int, patience: float) -> None:
-        async with self.admission.turn(size, patience):
+        if not self.admission.enter(size):
+            await self.admission.wait(size, patience)
+        try:
             self.let_in.append(name)
             await self.ends[name].wait()
+        finally:
+            self.admission.leave(size)
 
 
 def test_what_fits_is_let_in_at_once_and_the_rest_in_the_order_it_came() -> None:
