@@ -44,6 +44,10 @@ class Access(NamedTuple):
     api_key: str | None = None
     tls: TlsFiles = TlsFiles()
 
+    def to(self, url: str, urls: Sequence[str]) -> "Access":
+        """What opens `url`: of several `urls` the files are for those with https, if any has it."""
+        return self if _is_https(url) or not any(map(_is_https, urls)) else self._replace(tls=TlsFiles())
+
 
 NO_KEY = Access()
 
@@ -58,7 +62,7 @@ def check_servers(urls: Sequence[str], *, digest: str | None = None, access: Acc
     """
     found = []
     for url in urls:
-        facts = ask_server(url, access=access).facts
+        facts = ask_server(url, access=access.to(url, urls)).facts
         for wanted in (digest, httpx.URL(url).params.get("digest")):
             if wanted is not None and wanted != facts.digest:
                 raise PreflightError(
@@ -116,6 +120,10 @@ def _client(url: str, access: Access) -> tuple[httpx.URL, str, httpx.Client]:
         raise PreflightError(f"the server's URL is none: {error}") from None
     except RewardError as error:
         raise PreflightError(str(error)) from None
+
+
+def _is_https(url: str) -> bool:
+    return url.lower().startswith("https:")
 
 
 def _with_spec(version: Any, spec: Any) -> Any:

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from http import HTTPStatus
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from reward_server import __version__
 from reward_server.client import TlsFiles
 from reward_server.reward.spec import load_preset
+from tests.reward_server.service.certificates import Authority
 from tests.servers import Server, running_server
 from tests.trainer.web_server import VERSION, Answers, ready, web_server
+from trainer.openrlhf.checks.server import check_run_servers
 from trainer.preflight import Access, PreflightError, ServerFacts, check_servers
 
 SPEC = load_preset("shop-r1-no-rationale")
@@ -208,3 +211,15 @@ def test_several_servers_have_to_score_with_one_spec(server: Server, certainty_s
 def test_tls_files_that_cannot_be_used_are_named(url: str) -> None:
     with pytest.raises(PreflightError, match=r"^ca_file: "):
         check_servers([url], access=Access(tls=TlsFiles("gone.pem")))
+
+
+def test_tls_files_are_for_those_of_several_servers_that_have_tls(server: Server, tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "ca")
+    signed = authority.sign("server")
+    tls = ("--tls-cert", str(signed.cert), "--tls-key", str(signed.key))
+    access = Access(tls=TlsFiles(authority.cert))
+    with running_server("--spec", SPEC.name, "--certainty", "none", *tls) as safe:
+        found = check_servers([server.url, safe.url], access=access)
+        run = check_run_servers([server.url, safe.url], SPEC.name, "none", access)
+    assert [facts.url for facts in found] == [server.url, safe.url]
+    assert run.facts.url == server.url

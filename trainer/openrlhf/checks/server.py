@@ -28,7 +28,7 @@ def check_run_servers(urls: Sequence[str], spec: str, certainty: CertaintyFrom, 
     `none`, the spec has no use for it. Returns the first of those that may reward any rollout, and so have to do it
     alike. Raises PreflightError as `ask_server` does, and where these do not fit.
     """
-    first, *others = [_check_run_server(url, spec, certainty, access) for url in urls]
+    first, *others = [_check_run_server(url, spec, certainty, access.to(url, urls)) for url in urls]
     check_digests([first.facts, *(other.facts for other in others)])
     for other in others if certainty == "server" else ():
         here, there = first.facts, other.facts
