@@ -24,7 +24,10 @@ def main(
     """
     console = Console(stderr=True)
     outcomes = []
-    chosen = [trial for name, trial in trials(short=short).items() if name.startswith(only)]
+    by_name = trials(short=short)
+    chosen = [trial for name, trial in by_name.items() if name.startswith(only)]
+    if not chosen:
+        raise typer.BadParameter(f"--only {only}: no trial's name begins so; there are {', '.join(by_name)}")
     for trial in track(chosen, "Breaking things", console=console):
         outcome = trial()
         console.print(f"{'good' if outcome.is_good else 'BAD '}  {outcome.name}")
