@@ -1,11 +1,12 @@
 """Asks for the rewards of a batch until it has them all, or until one error says why it has none."""
 
 import json
+import logging
 from asyncio import timeout
 from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
-from math import fsum, isclose, isfinite
+from math import fsum, inf, isclose, isfinite
 from time import monotonic
 from types import TracebackType
 from typing import Self
@@ -30,7 +31,11 @@ _LOOK_SECONDS = 2.0
 _LONGEST_TEXT = 500
 _REQUEST = TypeAdapter(wire.ScoreRequest)
 """Writes bytes, which a model's own method makes text of first."""
+_LOG_SECONDS = 30.0
+"""From one line of the log to the next, however many batches wait."""
 _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+
+_log = logging.getLogger("reward_server.client")
 
 
 class RewardClient:
@@ -64,6 +69,7 @@ class RewardClient:
         self._sessions = Sessions(client, options.connections)
         self._servers = Servers(found, self._look, options.patience)
         self._last: str | None = None
+        self._logged = -inf
 
     async def __aenter__(self) -> Self:
         return self
@@ -111,6 +117,7 @@ class RewardClient:
             self._last = f"{self._told_at(server)}{self._clean(str(error))}"
             if monotonic() + error.retry_after >= deadline:
                 raise TooLate from None
+            self._log_failure(self._last)
             raise Transient(self._last, error.retry_after) from None
         self._last = None
         pin = server.address.pin
@@ -146,6 +153,12 @@ class RewardClient:
             raise Transient(f"{address.ready_url} gives no answer") from None
         if reply.status in _PASSING or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Transient(f"{address.ready_url} answers {reply.status}", reply.retry_after)
+
+    def _log_failure(self, what: str) -> None:
+        """Say now and then what is waited for: a trainer whose step stands still looks here first."""
+        if monotonic() - self._logged >= _LOG_SECONDS:
+            self._logged = monotonic()
+            _log.warning("%s: %s; asking again; a batch has %g s in all", self._name, what, self._patience)
 
     def _refusal(self, server: Server, reply: Reply, batch: Sequence[wire.Rollout]) -> RewardError:
         words = describe(reply, batch, self._clean)

@@ -67,6 +67,16 @@ def test_a_fault_that_passes_is_waited_for(server: FaultyServer, fault: Act) -> 
     assert server.count(SCORE) == 3
 
 
+def test_what_is_waited_for_is_logged_once_in_a_while_and_without_a_key(
+    server: FaultyServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.script(SCORE, status(503, {"title": "Server busy", "detail": "not for hunter2"}), hang_up)
+    assert score(server.url.replace("://", "://run:hunter2@"), right()).rewards == [RIGHT]
+    (line,) = (record.getMessage() for record in caplog.records if record.name == "reward_server.client")
+    assert f"{server.url}/score: Server busy (503): not for" in line
+    assert "hunter2" not in line
+
+
 def test_what_went_wrong_last_is_told_when_patience_ends(server: FaultyServer) -> None:
     problem = {"title": "Certainty mismatch", "detail": "vLLM has\x1b[2J another model"}
     server.always(SCORE, status(503, problem))
