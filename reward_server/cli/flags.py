@@ -1,6 +1,7 @@
 """Command-line flags made from `Settings`, so that a setting is written down once."""
 
 import inspect
+import os
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -42,6 +43,13 @@ def read_settings(given: dict[str, Any]) -> Settings:
 def environment_variable(name: str) -> str:
     """The variable that sets the setting `name`."""
     return f"{Settings.model_config['env_prefix']}{name}".upper()
+
+
+def unknown_variables() -> list[str]:
+    """Variables of the environment that look like settings and are none, such as misspelt ones."""
+    known = set(map(environment_variable, Settings.model_fields))
+    prefix = environment_variable("")
+    return sorted(name for name in os.environ if name.upper().startswith(prefix) and name.upper() not in known)
 
 
 def _annotation(name: str) -> Any:

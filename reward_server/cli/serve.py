@@ -3,7 +3,7 @@
 import typer
 
 from reward_server.certainty.source import SourceError
-from reward_server.cli.flags import with_settings
+from reward_server.cli.flags import unknown_variables, with_settings
 from reward_server.reward.spec import SpecError
 from reward_server.scoring import ConfigurationError
 from reward_server.settings import Settings
@@ -15,6 +15,8 @@ def serve(settings: Settings) -> None:
     # Imported here, so that the other commands start without the HTTP stack, and that after the metrics are shared.
     from reward_server.service.shared_metrics import shared_metrics
 
+    if unknown := unknown_variables():
+        typer.echo(f"WARNING: no setting is called {', '.join(unknown)}: --help names all", err=True)
     try:
         with shared_metrics():
             from reward_server.service.serve import serve as run

@@ -137,6 +137,11 @@ def test_every_flag_that_is_right_wins_over_a_variable_that_is_wrong() -> None:
     assert "no preset 'the-last-thing-checked'" in reason(done)
 
 
+def test_a_misspelt_variable_is_named() -> None:
+    done = serve("--spec", "the-last-thing-checked", REWARD_MAX_DEPHT="9", REWARD_MAX_DEPTH="9")
+    assert "WARNING: no setting is called REWARD_MAX_DEPHT: --help names all" in done.stderr
+
+
 def test_the_variables_alone_configure_a_server() -> None:
     environment = {"SPEC": "binary", "SPECS": "opera, shop-r1", "API_KEYS": "first-key,second-key", "MAX_ROLLOUTS": "1"}
     with running_server(**{f"REWARD_{name}": value for name, value in environment.items()}) as server:
