@@ -53,7 +53,7 @@ def test_a_version_takes_away_what_it_does_not_want_of_the_defaults() -> None:
     assert "a" not in mine["metadata"]["annotations"]
     assert other["metadata"]["annotations"]["a"] == "1"
     limits = [pod["spec"]["containers"][0]["resources"]["limits"] for pod in (mine, other)]
-    assert limits == [{}, {"memory": "4Gi"}]
+    assert limits == [{}, {"memory": "5Gi"}]
 
 
 def test_a_setting_is_the_server_s_own_unless_it_is_given() -> None:
