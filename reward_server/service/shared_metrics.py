@@ -6,9 +6,12 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import TemporaryDirectory, gettempdir
+from time import time
 
 from reward_server.scoring import ConfigurationError
 
@@ -20,6 +23,11 @@ _MEMORY = "/dev/shm"  # noqa: S108
 that there is no room for ends the process."""
 _ROOM = 32 * 2**20
 """Bytes: several times what the files of a server of a few processes take."""
+_PREFIX = "shop-r1-metrics-"
+_LOCK = "lock"
+"""The file that a server keeps locked for as long as it lives: SIGKILL leaves the folder, and frees the lock."""
+_NEW_SECONDS = 60.0
+"""For which a folder may be one whose server has not locked it yet."""
 
 
 @contextmanager
@@ -28,15 +36,33 @@ def shared_metrics() -> Iterator[None]:
 
     Raises ConfigurationError where no file can be written.
     """
-    where = _MEMORY if _has_room(_MEMORY) else None
-    try:
-        made = TemporaryDirectory(prefix="shop-r1-metrics-", dir=where, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise ConfigurationError(f"metrics need a folder for temporary files, TMPDIR or /dev/shm: {error}") from None
-    with made as folder:
+    with ExitStack() as stack:
+        try:
+            where = _MEMORY if _has_room(_MEMORY) else gettempdir()
+            made = TemporaryDirectory(prefix=_PREFIX, dir=where, ignore_cleanup_errors=True)
+            folder = stack.enter_context(made)
+            lock = stack.enter_context(open(Path(folder, _LOCK), "w"))
+            flock(lock, LOCK_EX)
+        except OSError as error:
+            message = f"metrics need a folder for temporary files, TMPDIR or /dev/shm: {error}"
+            raise ConfigurationError(message) from None
+        _remove_left_behind(Path(where))
         assert "prometheus_client" not in sys.modules
         os.environ[_VARIABLE] = folder
         yield
+
+
+def _remove_left_behind(where: Path) -> None:
+    """Remove the folders of servers that were killed, and of no other user's."""
+    for folder in where.glob(f"{_PREFIX}*"):
+        # Nor is one removed that another server removes just now.
+        with suppress(OSError):
+            found = folder.lstat()
+            if found.st_uid != os.geteuid() or time() - found.st_mtime < _NEW_SECONDS:
+                continue
+            with open(folder / _LOCK, "r+") as lock:
+                flock(lock, LOCK_EX | LOCK_NB)
+                rmtree(folder)
 
 
 def _has_room(folder: str) -> bool:

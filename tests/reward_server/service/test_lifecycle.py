@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import shutil
 import signal
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from time import sleep
+from time import sleep, time
 
 import httpx
 import psutil
@@ -280,16 +281,37 @@ def test_a_serving_process_scores_where_torch_cannot_be_imported(tmp_path: Path)
         assert server.post(json=batch(rollout(certainty=sure))).json()["scores"] == [1.0]
 
 
+def metrics_folder(server: Server) -> Path:
+    mapped = [Path(file.path) for file in psutil.Process(server.process.pid).memory_maps()]
+    (folder,) = {file.parent for file in mapped if file.parent.name.startswith("shop-r1-metrics-")}
+    return folder
+
+
 def test_a_third_signal_leaves_no_metrics_behind() -> None:
     with running_server(*PLAIN, "--drain-seconds", "600") as server:
-        mapped = [Path(file.path) for file in psutil.Process(server.process.pid).memory_maps()]
-        (folder,) = {file.parent for file in mapped if file.parent.name.startswith("shop-r1-metrics-")}
+        folder = metrics_folder(server)
         with half_sent(server, b'{"rollouts": []}'):
             while server.process.poll() is None:
                 server.process.terminate()
                 sleep(0.1)
         assert server.process.returncode == 0
         assert not folder.exists()
+
+
+def test_metrics_that_a_killed_server_left_go_with_the_next_start_and_no_others() -> None:
+    with running_server(*PLAIN) as killed, running_server(*PLAIN) as alive, running_server(*PLAIN) as just_killed:
+        gone, kept, new = map(metrics_folder, (killed, alive, just_killed))
+        for server in (killed, just_killed):
+            server.process.kill()
+            server.process.wait(timeout=60)
+        hour = 3_600
+        for folder, age in ((gone, hour), (kept, hour), (new, -hour)):
+            os.utime(folder, (time() - age,) * 2)
+        with running_server(*PLAIN) as later:
+            assert [folder.exists() for folder in (gone, kept, new, metrics_folder(later))] == [False, True, True, True]
+        assert_still_scores(alive)
+    assert not kept.exists()
+    shutil.rmtree(new)
 
 
 def test_without_a_folder_for_metrics_a_server_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
