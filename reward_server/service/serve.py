@@ -62,8 +62,7 @@ def serve(settings: Settings) -> int:
             backlog=_BACKLOG,
         )
     except OSError as error:
-        sys.stderr.write(f"ERROR: {error}\n")
-        return 1
+        return _tell_not_listening(settings, error)
     with listening:
         return Supervisor(settings, listening, partial(_work, specs)).run()
 
@@ -117,12 +116,19 @@ def _run(
     server = _Server(config, state, is_up, has_banner=has_banner)
     try:
         server.run(sockets)
-    except SystemExit:
-        return 1
+    except SystemExit as ended:
+        # uvicorn has logged why, but not what follows from which setting.
+        return _tell_not_listening(settings, ended.__context__)
     finally:
         if state.large is not None:
             state.large.kill()
     return 0
+
+
+def _tell_not_listening(settings: Settings, reason: BaseException | None) -> int:
+    where = f"host {settings.host} (REWARD_HOST), port {settings.port} (REWARD_PORT)"
+    sys.stderr.write(f"ERROR: cannot listen on {where}: {reason}\n")
+    return 1
 
 
 def _allow_many_connections() -> None:

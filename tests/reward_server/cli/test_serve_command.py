@@ -210,12 +210,18 @@ def test_a_spec_that_takes_the_name_of_a_preset_is_refused(tmp_path: Path) -> No
     assert "'shop-r1' is a preset that scores otherwise; choose another name" in reason(done)
 
 
-def test_a_port_that_is_taken_is_told_in_a_sentence_and_exits_with_1() -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_address_that_cannot_be_listened_on_is_told_with_its_settings_and_exits_with_1(workers: str) -> None:
+    flags = ("--spec", "binary", "--certainty", "none", "--workers", workers)
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = serve("--port", str(taken.getsockname()[1]))
-    assert done.returncode == 1
-    assert "address already in use" in done.stderr
-    assert "Traceback" not in done.stderr
+        port = taken.getsockname()[1]
+        in_use = serve("--port", str(port), *flags)
+    nowhere = serve("--host", "nosuch.invalid", "--open", *flags)
+    assert (in_use.returncode, nowhere.returncode) == (1, 1)
+    said = f"ERROR: cannot listen on host 127.0.0.1 (REWARD_HOST), port {port} (REWARD_PORT): "
+    assert "address already in use" in in_use.stderr.partition(said)[2].lower()
+    assert "ERROR: cannot listen on host nosuch.invalid (REWARD_HOST), port 8080 (REWARD_PORT): [" in nowhere.stderr
+    assert "Traceback" not in in_use.stderr + nowhere.stderr
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
