@@ -84,7 +84,8 @@ class RewardClient:
 
         Asks again, and of several servers another, for as long as none answers well; scoring is pure, so that this is
         safe. Raises RewardUnavailable once the patience is over, or as soon as no server may be asked again before
-        that; at once RewardRefused, SpecMismatch and BadAnswer, and RewardError for rollouts that JSON cannot say.
+        that; at once RewardRefused, SpecMismatch and BadAnswer, and RewardError for what is no rollout, or for rollouts
+        that JSON cannot say.
         """
         batch = list(rollouts)
         content = _encoded(batch)
@@ -184,7 +185,10 @@ class RewardClient:
 
 
 def _encoded(batch: list[wire.Rollout]) -> bytes:
-    """The request. Raises RewardError for what is no JSON, such as an object of some class in a label."""
+    """The request. Raises RewardError for what is no rollout, or has no JSON, as a label with an object in it."""
+    for index, rollout in enumerate(batch):
+        if not isinstance(rollout, wire.Rollout):
+            raise RewardError(f"rollout {index} is a {type(rollout).__name__}, not a reward_server.wire.Rollout")
     # Unvalidated, since rollouts are so already; a subclass's further fields are not sent.
     request = wire.ScoreRequest.model_construct(rollouts=batch)
     try:

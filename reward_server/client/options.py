@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from math import inf
+from types import NoneType
 from typing import NamedTuple
 
 import httpx
@@ -13,6 +14,17 @@ import httpx
 from reward_server.client.errors import RewardError
 from reward_server.client.tls import TlsFiles
 from reward_server.http_sessions import is_usable_key
+
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "api_key": ((str, NoneType), "a text or None"),
+    "digest": ((str, NoneType), "a text or None"),
+    "run": ((str, NoneType), "a text or None"),
+    "spec": ((str, NoneType), "a text or None"),
+    "patience": ((int, float), "a number"),
+    "connections": ((int,), "a whole number"),
+    "tls": ((TlsFiles,), "TlsFiles"),
+}
+"""What each option but `url` has to be, and how that is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,7 @@ class Address(NamedTuple):
 
 def addresses(options: ClientOptions) -> list[Address]:
     """One for each server. Raises RewardError, without a key in it, for options that cannot be used."""
+    _check_kinds(options)
     found = [_address(url, options) for url in options.urls]
     pins = {address.pin for address in found}
     if not found:
@@ -78,6 +91,17 @@ def addresses(options: ClientOptions) -> list[Address]:
     if not (0 < options.patience < inf and options.connections > 0):
         raise RewardError("patience has to be a finite number of seconds above 0, and connections 1 at least")
     return found
+
+
+def _check_kinds(options: ClientOptions) -> None:
+    """Raise RewardError for an option of another type than it has to have; what it is may be a key, and is not told."""
+    url = options.url
+    if not (isinstance(url, Sequence) and all(isinstance(one, str) for one in url)):
+        raise RewardError("url has to be a text, or a list of texts")
+    for name, (kinds, wanted) in _KINDS.items():
+        value = getattr(options, name)
+        if not isinstance(value, kinds):
+            raise RewardError(f"{name} has to be {wanted}, not of type {type(value).__name__}")
 
 
 def _address(given: str, options: ClientOptions) -> Address:

@@ -30,6 +30,9 @@ def tls_context(urls: Sequence[str], files: TlsFiles) -> ssl.SSLContext | bool:
     Raises RewardError, with the field's name, for files that cannot be used, or that nobody would ask for.
     """
     given = {name: getattr(files, name) for name in files.__slots__ if getattr(files, name) is not None}
+    for name, file in given.items():
+        if not isinstance(file, str | PathLike):
+            raise RewardError(f"{name} has to be the path of a file, not of type {type(file).__name__}")
     if not any(url.lower().startswith("https:") for url in urls):
         for name in given:
             raise RewardError(f"{name}: no server's URL begins with https://")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -214,3 +215,12 @@ def test_a_label_that_json_has_no_word_for_is_told_before_anything_is_sent() -> 
     error = failure(nowhere, wire.Rollout(completion="x", label={"type": object()}))
     assert type(error) is RewardError
     assert "JSON" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("thing", "kind"), [({"completion": "x", "label": {"type": "terminate"}}, "dict"), ("x", "str"), (None, "NoneType")]
+)
+def test_what_is_no_rollout_is_told_with_its_place_before_anything_is_sent(thing: Any, kind: str) -> None:
+    error = failure(f"http://127.0.0.1:{free_port()}", right(), thing)
+    assert type(error) is RewardError
+    assert str(error) == f"rollout 1 is a {kind}, not a reward_server.wire.Rollout"

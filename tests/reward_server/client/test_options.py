@@ -67,6 +67,35 @@ def test_no_patience_and_no_connections_are_refused(options: dict[str, Any]) -> 
     assert next(iter(options)) in refusal(**options)
 
 
+@pytest.mark.parametrize("url", [None, 8080, b"http://127.0.0.1", [None], ["http://127.0.0.1", 17], {}], ids=repr)
+def test_an_address_that_is_no_text_is_refused(url: Any) -> None:
+    assert refusal(url) == "url has to be a text, or a list of texts"
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({"api_key": 17171717}, "int"),
+        ({"api_key": b"secret"}, "bytes"),
+        ({"digest": 1}, "int"),
+        ({"run": ["a"]}, "list"),
+        ({"spec": 1.5}, "float"),
+        ({"patience": "10"}, "str"),
+        ({"patience": None}, "NoneType"),
+        ({"connections": 2.5}, "float"),
+        ({"tls": None}, "NoneType"),
+        ({"tls": "ca.pem"}, "str"),
+    ],
+    ids=str,
+)
+def test_an_option_of_another_type_is_refused_by_its_name(options: dict[str, Any], kind: str) -> None:
+    (name,) = options
+    said = refusal(**options)
+    assert said.startswith(f"{name} has to be ")
+    assert said.endswith(f", not of type {kind}")
+    assert not any(secret in said for secret in ("17171717", "secret"))
+
+
 @pytest.mark.parametrize("name", ["digest", "run", "spec"])
 def test_options_that_contradict_the_url_are_refused_with_both(name: str) -> None:
     said = refusal(f"{URL}/score?{name}=one", **{name: "two"})

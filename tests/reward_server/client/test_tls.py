@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from ssl import CERT_NONE, CERT_REQUIRED, PROTOCOL_TLS_SERVER, SSLContext
+from typing import Any
 
 import pytest
 
@@ -91,3 +92,10 @@ def test_files_that_cannot_be_used_are_named(folder: Path, field: str, names: di
 def test_files_for_a_server_without_tls_are_refused(field: str) -> None:
     with pytest.raises(RewardError, match=f"{field}: no server's URL begins with https://"):
         RewardClient(ClientOptions("http://127.0.0.1", tls=TlsFiles(**{field: "x.pem"})))
+
+
+@pytest.mark.parametrize("field", ["ca_file", "certificate", "key"])
+def test_what_is_no_path_is_refused(field: str) -> None:
+    files: Any = {field: 17}
+    with pytest.raises(RewardError, match=f"{field} has to be the path of a file, not of type int"):
+        RewardClient(ClientOptions("https://127.0.0.1", tls=TlsFiles(**files)))
