@@ -27,6 +27,13 @@ class Reply(NamedTuple):
     """Seconds; 0 where the answer names none."""
 
 
+class Untrusted(Transient):
+    """A certificate that shows another server than the one that was meant, or nobody that may be trusted.
+
+    Waiting mends it only for those who can wait until somebody has renewed it.
+    """
+
+
 class TooLong(Exception):
     """An answer of more bytes than it may have."""
 
@@ -70,7 +77,9 @@ class Sessions:
     async def ask(
         self, method: str, url: str, content: bytes | None, most: int, headers: Mapping[bytes, bytes] | None = None
     ) -> Reply:
-        """One request, however long it takes. Raises Transient without a whole answer, TooLong above `most` bytes.
+        """One request, however long it takes.
+
+        Raises Transient without a whole answer, Untrusted among them, and TooLong above `most` bytes.
 
         A server may answer before it has the whole body. httpx reads that once it has sent what it can: a body of some
         megabytes fits between the machines, above which a server that reads on is heard too; one that closes at once
@@ -87,6 +96,8 @@ class Sessions:
         except TooLong:
             raise
         except Exception as error:  # httpx lets through what comes of odd headers, names and addresses
+            if (reason := _distrust(error)) is not None:
+                raise Untrusted(f"its certificate is not trusted: {reason}") from None
             raise Transient(f"{type(error).__name__} {error}".strip()) from None
         return Reply(response.status_code, bytes(body), _retry_after(response))
 
@@ -157,6 +168,13 @@ def one_line(text: str, longest: int) -> str:
     """Text of unknown origin for a message: printable, on one line, of at most so many characters and a mark."""
     text = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * longest]).split())
     return text if len(text) <= longest else f"{text[:longest]}…"
+
+
+def _distrust(error: BaseException | None) -> str | None:
+    """What is wrong with a certificate, if that is among the causes of an error."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return None if error is None else error.verify_message.rstrip(".")
 
 
 def _retry_after(response: httpx.Response) -> float:

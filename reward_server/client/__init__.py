@@ -1,7 +1,14 @@
 """The client of a trainer: every rollout of a batch gets its reward from a server, or one error says why not."""
 
 from reward_server.client.client import RewardClient
-from reward_server.client.errors import BadAnswer, RewardError, RewardRefused, RewardUnavailable, SpecMismatch
+from reward_server.client.errors import (
+    BadAnswer,
+    RewardError,
+    RewardRefused,
+    RewardUnavailable,
+    ServerUntrusted,
+    SpecMismatch,
+)
 from reward_server.client.options import ClientOptions
 from reward_server.client.sync import SyncRewardClient
 from reward_server.client.tls import TlsFiles
@@ -13,6 +20,7 @@ __all__ = [
     "RewardError",
     "RewardRefused",
     "RewardUnavailable",
+    "ServerUntrusted",
     "SpecMismatch",
     "SyncRewardClient",
     "TlsFiles",

@@ -14,10 +14,17 @@ from typing import Self
 from pydantic import TypeAdapter
 
 from reward_server import wire
-from reward_server.client.errors import BadAnswer, RewardError, RewardRefused, RewardUnavailable, SpecMismatch
+from reward_server.client.errors import (
+    BadAnswer,
+    RewardError,
+    RewardRefused,
+    RewardUnavailable,
+    ServerUntrusted,
+    SpecMismatch,
+)
 from reward_server.client.options import ClientOptions, addresses, is_loopback
 from reward_server.client.problem import describe
-from reward_server.client.servers import Server, Servers, TooLate
+from reward_server.client.servers import NoneTrusted, Server, Servers, TooLate
 from reward_server.client.tls import tls_context
 from reward_server.http_sessions import Nonsense, Reply, Sessions, TooLong, new_client, one_line, read_message, without
 from reward_server.patience import Patience, Transient
@@ -84,8 +91,8 @@ class RewardClient:
 
         Asks again, and of several servers another, for as long as none answers well; scoring is pure, so that this is
         safe. Raises RewardUnavailable once the patience is over, or as soon as no server may be asked again before
-        that; at once RewardRefused, SpecMismatch and BadAnswer, and RewardError for what is no rollout, or for rollouts
-        that JSON cannot say.
+        that; at once RewardRefused, SpecMismatch and BadAnswer, ServerUntrusted where no server's certificate is
+        trusted, and RewardError for what is no rollout, or for rollouts that JSON cannot say.
         """
         batch = list(rollouts)
         content = _encoded(batch)
@@ -94,6 +101,8 @@ class RewardClient:
         try:
             async with timeout(self._patience):
                 return await patience.insist(lambda: self._attempt(content, batch, deadline))
+        except NoneTrusted as error:
+            raise ServerUntrusted(f"{self._clean(str(error))} (tls.ca_file says who may have signed it)") from None
         except (TimeoutError, TooLate) as error:
             last = patience.last or self._last
             when = ", and may not be asked again before that" if isinstance(error, TooLate) else ""

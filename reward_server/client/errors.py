@@ -9,6 +9,10 @@ class RewardUnavailable(RewardError):
     """No rewards within the patience; the batch may be sent again."""
 
 
+class ServerUntrusted(RewardError):
+    """No server's certificate is trusted, which no waiting mends; `tls.ca_file` says who may have signed it."""
+
+
 class RewardRefused(RewardError):
     """The server does not take the request (4xx), and would not take it a second time."""
 

@@ -10,6 +10,7 @@ from random import sample
 from time import monotonic
 
 from reward_server.client.options import Address
+from reward_server.http_sessions import Untrusted
 from reward_server.patience import Transient, full_jitter
 
 _FIRST_REST, _LONGEST_REST = 0.5, 5.0
@@ -26,10 +27,16 @@ class Server:
     """In a row."""
     rests_until: float | None = None
     """In monotonic seconds; None while it is well."""
+    distrust: str | None = None
+    """What was wrong with the certificate that it showed last; None if nothing was."""
 
 
 class TooLate(Exception):
     """None may be asked again before the time is over."""
+
+
+class NoneTrusted(Exception):
+    """Of no server the certificate is trusted."""
 
 
 class Servers:
@@ -53,12 +60,14 @@ class Servers:
         """The one to ask, waiting until one is well.
 
         The running loop's `lock` sees to it that one looks for all. Raises TooLate where all rest beyond the deadline,
-        which is in monotonic seconds.
+        which is in monotonic seconds, and NoneTrusted where all rest and none is trusted.
         """
         while True:
             well = self._well()
             if well and (lock.locked() or self._first_due() > monotonic()):
                 return min(well, key=lambda server: (server.in_flight, server.last_asked))
+            if not well and self._first_due() > monotonic():
+                self._check_trust()
             if self._first_due() >= deadline and not well:
                 raise TooLate
             async with lock:
@@ -68,13 +77,18 @@ class Servers:
 
     @contextmanager
     def asking(self, server: Server) -> Iterator[None]:
-        """Count a request to a server for as long as the block runs, and how it went; lets Transient through."""
+        """Count a request to a server for as long as the block runs, and how it went.
+
+        Lets Transient through; raises NoneTrusted instead once no server's certificate is trusted.
+        """
         server.in_flight += 1
         server.last_asked = next(self._turns)
         try:
             yield
-            server.failures = 0
+            server.failures, server.distrust = 0, None
         except Transient as error:
+            server.distrust = _distrust(error)
+            self._check_trust()
             raise Transient(str(error), self._failed(server, error.retry_after)) from None
         finally:
             server.in_flight -= 1
@@ -97,22 +111,32 @@ class Servers:
             return
         if (pause := server.rests_until - monotonic()) > 0:
             if not self._well():
+                self._check_trust()
                 await sleep(pause)
             return
         try:
             await self._look(server)
         except Transient as error:
+            server.distrust = _distrust(error)
             self._rest(server, error.retry_after)
         else:
-            server.rests_until = None
+            server.rests_until = server.distrust = None
 
     def _rest(self, server: Server, retry_after: float) -> None:
         pause = max(min(retry_after, self._longest_rest), full_jitter(server.failures, _FIRST_REST, _LONGEST_REST))
         server.rests_until = monotonic() + pause
         server.failures += 1
 
+    def _check_trust(self) -> None:
+        if all(server.distrust is not None for server in self._servers):
+            raise NoneTrusted("; ".join(f"{server.address.url}: {server.distrust}" for server in self._servers))
+
     def _well(self) -> list[Server]:
         return [server for server in self._servers if server.rests_until is None]
 
     def _first_due(self) -> float:
         return min((server.rests_until for server in self._servers if server.rests_until is not None), default=inf)
+
+
+def _distrust(error: Transient) -> str | None:
+    return str(error) if isinstance(error, Untrusted) else None

@@ -3,6 +3,8 @@
 import asyncio
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
 
 import pytest
 
@@ -26,6 +28,7 @@ from tests.reward_server.certainty.faulty_vllm import (
     well,
 )
 from tests.reward_server.certainty.vllm_support import LONG, expected, measure, options, request, with_source
+from tests.reward_server.service.certificates import Authority
 
 ROUTES = (ABOUT, TOKENIZER, MEASURE)
 MANY = 100
@@ -146,6 +149,18 @@ def test_a_check_fails_while_batches_wait_and_is_well_when_none_does(vllm: Fault
         assert not source.is_held_back
 
     with_source(options(vllm), scene)
+
+
+def test_a_vllm_whose_certificate_is_not_trusted_is_one_that_is_away(vllm: FaultyVllm, tmp_path: Path) -> None:
+    """It may be renewed while the server runs, which must not end for it."""
+    signed = Authority(tmp_path / "stranger").sign("vllm")
+    context = SSLContext(PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(signed.cert, signed.key)
+    vllm.listener = context.wrap_socket(vllm.listener, server_side=True, do_handshake_on_connect=False)
+    given = SourceOptions(url=vllm.url.replace("http:", "https:"), patience=0.5)
+    for work in (lambda source: source.check(), lambda source: source.measure([request()], "kl_to_uniform")):
+        with pytest.raises(SourceUnavailable, match="its certificate is not trusted: unable to get local issuer"):
+            with_source(given, work)
 
 
 def _sockets() -> int:

@@ -15,6 +15,7 @@ from reward_server.client import (
     RewardError,
     RewardRefused,
     RewardUnavailable,
+    ServerUntrusted,
     SpecMismatch,
 )
 from reward_server.client import client as client_module
@@ -256,7 +257,9 @@ def test_only_what_the_wire_knows_is_sent(server: FaultyServer) -> None:
     assert server.messages(SCORE) == [{"rollouts": [{"completion": "x", "label": {"type": "terminate"}, "id": "a"}]}]
 
 
-@pytest.mark.parametrize("kind", [RewardError, RewardUnavailable, RewardRefused, SpecMismatch, BadAnswer])
+@pytest.mark.parametrize(
+    "kind", [RewardError, RewardUnavailable, RewardRefused, ServerUntrusted, SpecMismatch, BadAnswer]
+)
 def test_errors_travel_between_processes(kind: type[RewardError]) -> None:
     arrived = pickle.loads(pickle.dumps(kind("why")))
     assert type(arrived) is kind

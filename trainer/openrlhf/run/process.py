@@ -26,9 +26,9 @@ _NO_LIFE = re.compile(r"(?:\x1b\[[0-9;]*m)*\((?:raylet|autoscaler)\b")
 """Daemons of Ray that print on when the run is dead."""
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _ERROR = re.compile(
-    r"(?:^|\s|\.)(?P<name>\w*(?:Error|Exception|Refused|Unavailable|Mismatch|BadAnswer)): (?P<reason>.+)"
+    r"(?:^|\s|\.)(?P<name>\w*(?:Error|Exception|Refused|Unavailable|Untrusted|Mismatch|BadAnswer)): (?P<reason>.+)"
 )
-_OUR_ERRORS = ("RewardError", "RewardUnavailable", "RewardRefused", "SpecMismatch", "BadAnswer")
+_OUR_ERRORS = ("RewardError", "RewardUnavailable", "RewardRefused", "ServerUntrusted", "SpecMismatch", "BadAnswer")
 """Of `reward_server.client`, as the agent executor raises them."""
 _DIE_WITH_PARENT = 1
 """Linux's PR_SET_PDEATHSIG."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reward_server.client import RewardError, SpecMismatch
 from trainer.openrlhf.run.history import HistoryFile
 from trainer.openrlhf.run.log_lines import StepMetrics
 from trainer.openrlhf.run.process import TrainingError, run_training
@@ -62,13 +63,15 @@ def test_a_trainer_that_waits_for_ever_is_stopped(tmp_path: Path) -> None:
         run(tmp_path, "import time; print('begun', flush=True); time.sleep(600)", stall_seconds=0.6)
 
 
-def test_a_reward_that_could_not_be_had_is_named_before_all_that_it_brought_down(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [RewardError, *RewardError.__subclasses__(), SpecMismatch])
+def test_a_reward_that_could_not_be_had_is_named_before_all_that_it_brought_down(
+    tmp_path: Path, error: type[RewardError]
+) -> None:
     program = (
-        "print('reward_server.client.errors.RewardUnavailable: http://host:1 gave no rewards within 5 s');"
+        f"print('{error.__module__}.{error.__name__}: http://host:1 gave no rewards');"
         "print('ray.exceptions.ActorDiedError: The actor died'); raise SystemExit(3)"
     )
-    reason = "ended with status 3: RewardUnavailable: http://host:1 gave no rewards within 5 s"
-    with pytest.raises(TrainingError, match=reason):
+    with pytest.raises(TrainingError, match=f"ended with status 3: {error.__name__}: http://host:1 gave no rewards"):
         run(tmp_path, program)
 
 
