@@ -22,7 +22,7 @@ from reward_server.client.errors import (
     ServerUntrusted,
     SpecMismatch,
 )
-from reward_server.client.options import ClientOptions, addresses, is_loopback
+from reward_server.client.options import Address, ClientOptions, addresses, is_loopback
 from reward_server.client.problem import describe
 from reward_server.client.servers import NoneTrusted, Server, Servers, TooLate
 from reward_server.client.tls import tls_context
@@ -154,8 +154,15 @@ class RewardClient:
         return answer
 
     async def _look(self, server: Server) -> None:
+        try:
+            await self._ask_whether_ready(server.address)
+        except Transient as error:
+            if self._servers.is_none_well:
+                self._log_failure(f"{self._told_at(server)}{self._clean(str(error))}")
+            raise
+
+    async def _ask_whether_ready(self, address: Address) -> None:
         """Raises Transient for a server that is not ready; one whose gateway hides whether it is may be asked."""
-        address = server.address
         try:
             async with timeout(_LOOK_SECONDS):
                 reply = await self._sessions.ask("GET", address.ready_url, None, _MOST_BYTES, address.headers)

@@ -56,6 +56,11 @@ class Servers:
         self._longest_rest = longest_rest
         self._turns = count(1)
 
+    @property
+    def is_none_well(self) -> bool:
+        """Whether all rest."""
+        return not self._well()
+
     async def choose(self, lock: Lock, deadline: float) -> Server:
         """The one to ask, waiting until one is well.
 

@@ -195,6 +195,33 @@ def test_all_that_went_wrong_is_told_with_its_server_when_patience_ends(servers:
     assert any(f"the last that went wrong: {server.url}/score: Oh (500)" in str(error) for server in servers)
 
 
+def test_what_is_waited_for_is_logged_again_and_again_while_all_are_away(
+    servers: list[FaultyServer], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(servers_module, "_LONGEST_REST", 0.1)
+    monkeypatch.setattr(client_module, "_LOG_SECONDS", 0.05)
+    for server in servers:
+        server.always(SCORE, status(500, {"title": "Oh"}))
+        server.always(READY, status(503))
+
+    def lines() -> list[str]:
+        return [record.getMessage() for record in caplog.records if record.name == "reward_server.client"]
+
+    async def until_logged(client: RewardClient) -> list[float]:
+        scoring = asyncio.create_task(client.score([right()]))
+        async with asyncio.timeout(60):
+            while len(lines()) < 5:
+                await asyncio.sleep(0.01)
+        for server in servers:
+            server.always(SCORE, well)
+            server.always(READY, well)
+        return (await scoring).rewards
+
+    assert with_client(urls(servers), until_logged, digest=SPEC.digest) == [RIGHT]
+    assert any("/score: Oh (500); asking again" in line for line in lines())
+    assert any("/readyz answers 503; asking again; a batch has 3600 s in all" in line for line in lines())
+
+
 def test_where_all_name_a_later_time_than_the_deadline_the_batch_ends_at_once(servers: list[FaultyServer]) -> None:
     for server in servers:
         server.always(SCORE, status(503, Retry_After="9999"))
