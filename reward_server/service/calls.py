@@ -1,12 +1,13 @@
 """What a request to score says besides its body."""
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import NamedTuple
 
 from fastapi import Request
 from starlette.datastructures import QueryParams
 
-from reward_server.service.problems import unprocessable
+from reward_server.service.problems import Problem, unprocessable
 
 _PARAMETERS = ("spec", "digest", "run")
 """What a URL may say, for trainers that can choose nothing else."""
@@ -26,8 +27,12 @@ class Call(NamedTuple):
 
 
 def read_call(request: Request) -> Call:
-    """Read it. Raises a 422 Problem for a parameter that nobody reads, or that is given twice."""
+    """Read it. Raises a Problem: 415 for an encoded body, 422 for a parameter nobody reads, or that is given twice."""
     headers: dict[bytes, bytes] = dict(reversed(request.scope["headers"]))
+    encoding = headers.get(b"content-encoding", b"").decode("latin-1")
+    if encoding and encoding.strip().lower() not in ("", "identity"):
+        reason = f"bodies are read as they come, none that is {encoding}"
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-encoding", [("Content-Encoding:", reason)])
     parameters = _parameters(request) if request.scope["query_string"] else {}
     pins = []
     if (wanted := headers.get(b"if-match")) is not None:

@@ -60,6 +60,7 @@ _PROBLEMS = {
         "404": "No such spec is loaded.",
         "412": "Another spec than the one asked for would score it.",
         "413": "The body is over its limit.",
+        "415": "The body has a Content-Encoding.",
         "422": "A label, a field or the whole request is wrong; nothing was scored.",
         "503": "The certainty source is away, fails, or has another model; nothing was scored.",
     },

@@ -1,5 +1,6 @@
 """What a caller may not send: refused with a pointer, never scored, and the next good request is scored as before."""
 
+import gzip
 import json
 import socket
 from collections.abc import Iterator
@@ -279,3 +280,16 @@ def test_a_wrong_digest_is_not_repeated_in_full(server: Server) -> None:
     response = server.post("/score", params={"digest": "x" * 50_000}, json={})
     assert response.status_code == 412
     assert len(response.content) < 5_000
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br, gzip", "identity, gzip"])
+def test_a_body_that_is_encoded_is_refused_by_the_name_of_its_header(server: Server, encoding: str) -> None:
+    body = gzip.compress(json.dumps(batch(rollout())).encode())
+    response = server.post(content=body, headers={"Content-Encoding": encoding})
+    assert encoding in assert_refused(response, 415, "unsupported-encoding", "Content-Encoding:")["detail"]
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", "Identity"])
+def test_a_body_that_is_said_not_to_be_encoded_is_scored(server: Server, encoding: str) -> None:
+    response = server.post(json=batch(rollout()), headers={"Content-Encoding": encoding})
+    assert response.json()["rewards"] == [0.8]

@@ -179,7 +179,7 @@ def test_every_problem_is_documented_and_fits_its_schema(
         content = scoring["responses"][str(answer.status_code)]["content"]
         schema = content[answer.headers["content-type"]]["schema"]
         validator(document, schema).validate(answer.json())
-    assert {"401", "413"} <= scoring["responses"].keys()
+    assert {"401", "413", "415"} <= scoring["responses"].keys()
 
 
 def test_the_documented_parameters_and_keys_are_those_that_work(
