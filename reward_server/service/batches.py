@@ -14,20 +14,17 @@ from reward_server.scoring import BatchError, Rollout, Scored, Scorer
 from reward_server.service import native, openrlhf
 from reward_server.service.answers import json_answer
 from reward_server.service.calls import Call
-from reward_server.service.certainty import certainty_headers
+from reward_server.service.certainty import NO_CERTAINTY, certainty_headers
 from reward_server.service.dialect import Dialect
 from reward_server.service.large import LARGE_BYTES, LARGE_COUNT, LargeBatches
 from reward_server.service.limits import Body, check_depth, check_weight, declared_size
-from reward_server.service.problems import certainty_problem, unprocessable
+from reward_server.service.problems import certainty_problem, refused_batch, unprocessable
 from reward_server.service.state import ServerState
 
 T = TypeVar("T")
 
 _GRACE = 1.0
 """Seconds that a certainty source gets beyond the patience, which is its own as well, to say why it has no answer."""
-
-
-_NO_CERTAINTY = {"X-Certainty-Source": "none"}
 
 
 async def score_batch(request: Request, call: Call, state: ServerState, scorer: Scorer) -> Response:
@@ -46,6 +43,10 @@ async def score_batch(request: Request, call: Call, state: ServerState, scorer: 
             if state.large is not None and body.size > LARGE_BYTES:
                 return await _pass_on(request, state.large, read, body)
         whole = read[0] if len(read) == 1 else b"".join(read)
+        if not scorer.may_wait and state.stock_bodies.begins(whole):
+            answer = await state.together.answer(whole, scorer, call.run)
+            if answer is not None:
+                return answer
         found = _rollouts(whole, state)
         if found is None:
             assert state.large is not None
@@ -62,15 +63,13 @@ async def score_batch(request: Request, call: Call, state: ServerState, scorer: 
             else:
                 scored = await _while_connected(request, _score_in_time(rollouts, scorer, deadline))
         except BatchError as error:
-            faults = [(pointer(dialect.locate(fault)), fault.reason) for fault in error.faults]
-            kind = "bad-label" if error.faults[0].path[0] == "label" else "bad-certainty"
-            raise unprocessable(kind, *faults) from None
+            raise refused_batch(error, dialect.locate) from None
         except SourceError as error:
             raise certainty_problem(error) from None
     finally:
         state.admission.leave(size)
     state.metrics.record(rollouts, scored, scorer.spec, dialect.name, call.run)
-    headers = certainty_headers(scored, scorer) if scorer.may_wait else _NO_CERTAINTY
+    headers = certainty_headers(scored, scorer) if scorer.may_wait else NO_CERTAINTY
     return json_answer(dialect.reply(rollouts, scored, scorer.spec), scorer.spec, headers)
 
 

@@ -20,6 +20,9 @@ from reward_server.scoring import Scored, Scorer
 from reward_server.service.certainty_metrics import CertaintyMetrics
 from reward_server.service.problems import certainty_problem
 
+NO_CERTAINTY = {"X-Certainty-Source": "none"}
+"""The headers of an answer whose spec gives certainty no weight."""
+
 _PERIOD = 2.0
 """Seconds between two checks, whoever asks how many times."""
 _LONGEST_HEADER = 500

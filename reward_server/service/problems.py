@@ -4,7 +4,7 @@ A pointer into the body is a JSON pointer (`/rollouts/3/label/type`); `?spec` na
 header.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +12,9 @@ import orjson
 from fastapi import Response
 from pydantic import BaseModel
 
+from reward_server import scoring
 from reward_server.certainty.source import SourceError, SourceMismatch, SourceUnavailable
+from reward_server.decoding import JsonPath, pointer
 
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 20
@@ -94,6 +96,12 @@ def certainty_problem(error: SourceError) -> Problem:
     if isinstance(error, SourceMismatch):
         return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "certainty-mismatch", faults)
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "certainty-failed", faults)
+
+
+def refused_batch(error: scoring.BatchError, locate: Callable[[scoring.Fault], JsonPath]) -> Problem:
+    """A 422: labels or evidence of certainty that nothing can be scored by; `locate` tells where a fault stands."""
+    faults = [(pointer(locate(fault)), fault.reason) for fault in error.faults]
+    return unprocessable("bad-label" if error.faults[0].path[0] == "label" else "bad-certainty", *faults)
 
 
 def unprocessable(kind: str, *faults: tuple[str, str]) -> Problem:

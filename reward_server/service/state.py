@@ -15,6 +15,7 @@ from reward_server.service.certainty import WatchedSource
 from reward_server.service.large import LargeBatches
 from reward_server.service.metrics import Metrics
 from reward_server.service.stock_body import StockBodies
+from reward_server.service.together import Together
 from reward_server.settings import Settings
 from reward_server.specs import find_spec
 
@@ -51,6 +52,7 @@ class ServerState:
     stock_bodies: StockBodies = field(default_factory=partial(StockBodies, _PAGES_BYTES))
 
     def __post_init__(self) -> None:
+        self.together = Together(self.settings, self.metrics, self.stock_bodies)
         self.admission = Admission(sys.maxsize if self.is_inner else self.settings.max_inflight_bytes)
         if not self.is_inner:
             self.metrics.follow(self.metrics.held_bytes, lambda: self.admission.held)

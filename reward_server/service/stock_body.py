@@ -45,11 +45,16 @@ class StockBodies:
         self._size = 0
         self._pages: OrderedDict[_Key, _Page] = OrderedDict()
 
+    @staticmethod
+    def begins(body: bytes) -> bool:
+        """Whether a body may be of this form."""
+        return body.startswith(_HEAD)
+
     def read(self, body: bytes) -> StockBody | None:
         """What decoding the whole body would find; None for a body that is not of this form, or not sound."""
-        tail = body.rfind(_TAIL)
-        if not body.startswith(_HEAD):
+        if not self.begins(body):
             return None
+        tail = body.rfind(_TAIL)
         # The page is in the first half of what is before the labels, and in the second: the middle is not before half.
         middle = body.find(_MIDDLE, (tail - len(_MIDDLE)) // 2, tail)
         start = middle + len(_MIDDLE)
