@@ -1,6 +1,6 @@
 """How much top-k logprobs leave open of a rationale's KL(p‖U): width of the certified bounds by k, on the demo model.
 
-    python benchmarks/bounds.py
+    python -m benchmarks.bounds
 
 Rationales of 200 steps of a simulated shop that the model has not seen, after their prompts and without.
 """

@@ -1,6 +1,6 @@
 """Time per rollout of the scoring core, beside the same reward written with `json` and `rouge-score`, in one run.
 
-    python benchmarks/scoring_core.py
+    python -m benchmarks.scoring_core
 
 1,024 rollouts in groups of 8 that share a label, with completions of about 760 bytes: label types in the paper's
 shares, names as long as a shop's, predictions as an SFT model makes them. Both sides must agree on every reward.
@@ -14,11 +14,11 @@ from statistics import median
 from time import perf_counter
 
 import orjson
-from peer import reward as peer_reward
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.peer import reward as peer_reward
 from reward_server import wire
 from reward_server.reward.spec import load_preset
 from reward_server.scoring import Scorer

@@ -1,6 +1,6 @@
 """Speed of the HTML simplifier, beside lxml's bare parse of the same pages, in one run.
 
-    python benchmarks/simplifier.py
+    python -m benchmarks.simplifier
 
 Results pages as shops send them: the storefront's, and denser ones of growing size, with scripts, style sheets and
 drawings inline, hidden parts, tags left open, attributes in every manner of quotes. Then the speed of what reads

@@ -14,7 +14,10 @@ from reward_server.reward.action import Action
 from reward_server.reward.spec import RewardSpec
 from reward_server.reward.strict_json import DuplicateKeyError, ExtraTextError, NotJSONError, load_object
 
+_new = tuple.__new__
 _FENCE_OPENS, _FENCE_CLOSES = "```json", "```"
+_CUT_SHORT = "unexpected end of data"
+"""As orjson says it."""
 _ESCAPED_COLON = "\\u003"
 
 
@@ -56,9 +59,9 @@ class InvalidError(ValueError):
 def parse(text: str, spec: RewardSpec) -> Completion | Reason:
     """Read a completion, or say why it cannot be read. Never raises on any text."""
     trimmed = _trim(text, spec.format.end_of_turn)
-    completion = _read_plain(trimmed, spec.field_names)
-    if completion is not None:
-        return completion
+    found = _read_plain(trimmed, spec.field_names)
+    if found is not None:
+        return found
     try:
         return _read_trimmed(trimmed, spec)
     except InvalidError as error:
@@ -91,8 +94,10 @@ def _read_trimmed(text: str, spec: RewardSpec) -> Completion:
     return Completion(rationale, _read_action(answer["action"], spec.field_names))
 
 
-def _read_plain(text: str, field_names: frozenset[str]) -> Completion | None:
+def _read_plain(text: str, field_names: frozenset[str]) -> Completion | Reason | None:
     """What `_read_trimmed` makes of a completion in its usual form, in a fraction of the time; None for any other form.
+
+    One that was cut short is as usual: it begins as an object, and nothing is wrong with it but that it ends.
 
     Every key of the text has one colon outside strings, so no key stands twice in a text that has just as many colons
     as the parsed keys and strings account for; unless strings hide some as escapes, and that is not the usual form.
@@ -101,7 +106,9 @@ def _read_plain(text: str, field_names: frozenset[str]) -> Completion | None:
         answer = orjson.loads(text)
         rationale, action = answer["rationale"], answer["action"]
         action_type = action.pop("type")
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+    except orjson.JSONDecodeError as error:
+        return Reason.NOT_JSON if error.msg == _CUT_SHORT and text.startswith("{") else None
+    except (KeyError, TypeError, AttributeError):
         return None
     if type(rationale) is not str or type(action_type) is not str or len(answer) != 2:
         return None
@@ -111,7 +118,8 @@ def _read_plain(text: str, field_names: frozenset[str]) -> Completion | None:
     colons = text.count(":") - 3 - len(action)
     if colons and (_ESCAPED_COLON in text or colons != _colons(rationale, action_type, *action, *action.values())):
         return None
-    return Completion(rationale, Action(action_type, action))
+    # What Completion(…) and Action(…) do as well, in twice the time.
+    return _new(Completion, (rationale, _new(Action, (action_type, action))))
 
 
 def _colons(*texts: str) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
@@ -14,6 +15,8 @@ from reward_server.settings import Settings
 _LIST_BYTES, _KEY_BYTES, _VALUE_BYTES = 88, 110, 40
 """That Python takes for an empty list or object, for a short key and its place, and for a number or a short text."""
 _MOST_WEIGHT = 6
+_CONTAINERS = (dict, list)
+"""A tuple, which `isinstance` looks through in a third of the time of a union."""
 _LONGEST_LENGTH = 18
 """Digits of a Content-Length beyond which no limit can allow it."""
 
@@ -106,20 +109,18 @@ def check_depth(message: dict[str, object], flat: Collection[str], settings: Set
     `flat` names fields that are not looked into, because their type bounds their depth: they hold most of a message.
     Whatever their name, no values are nested deeper than `decoding.MAX_DEPTH`.
     """
-    level: list[object] = [message]
+    level: list[Any] = [message]
     for _ in range(settings.max_depth):
-        level = [inner for outer in level for inner in _containers(outer, flat)]
+        level = [
+            inner
+            for outer in level
+            for name, inner in (outer.items() if isinstance(outer, dict) else enumerate(outer))
+            if isinstance(inner, _CONTAINERS) and name not in flat
+        ]
         if not level:
             return
     reason = f"nested deeper; REWARD_MAX_DEPTH allows {settings.max_depth} levels"
     raise unprocessable("over-limit", ("", reason))
-
-
-def _containers(outer: object, flat: Collection[str]) -> list[object]:
-    if isinstance(outer, dict):
-        return [inner for name, inner in outer.items() if isinstance(inner, dict | list) and name not in flat]
-    assert isinstance(outer, list)
-    return [inner for inner in outer if isinstance(inner, dict | list)]
 
 
 def _too_large(what: str, most: int) -> Problem:

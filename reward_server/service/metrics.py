@@ -235,9 +235,9 @@ class Metrics:
             self._groups.labels(spec.name, variance).inc(count)
         for reason, count in Tally([card.reason for card in cards]).items():
             self._rollouts.labels(spec.name, reason or "valid").inc(count)
-        pairs = Tally([(item.label.type, _predicted_type(item, spec)) for item in scored])
-        for (label_type, predicted_type), count in pairs.items():
-            self._predictions.labels(spec.name, label_type, predicted_type).inc(count)
+        pairs = Tally([(item.label.type, item.card.action and item.card.action.type) for item in scored])
+        for (label_type, predicted), count in pairs.items():
+            self._predictions.labels(spec.name, label_type, _predicted_type(predicted, spec)).inc(count)
         for label_type, count in Tally([item.label.type for item in scored if item.card.exact_match]).items():
             self._exact.labels(spec.name, label_type).inc(count)
         self._score.labels(spec.name).observe_all([card.score for card in cards])
@@ -272,12 +272,11 @@ class _Batches:
         self.variances: Tally[str] = Tally()
 
 
-def _predicted_type(item: Scored, spec: RewardSpec) -> str:
+def _predicted_type(predicted: str | None, spec: RewardSpec) -> str:
     """The predicted type where the spec has it, so that a model cannot invent time series."""
-    action = item.card.action
-    if action is None:
+    if predicted is None:
         return "invalid"
-    return action.type if action.type in spec.actions else "unknown"
+    return predicted if predicted in spec.actions else "unknown"
 
 
 def _variances(rollouts: Sequence[Rollout], scored: Sequence[Scored]) -> Iterator[str]:

@@ -22,9 +22,11 @@ def count(message: Mapping[str, Any], settings: Settings) -> int:
 
 def to_rollouts(request: wire.ScoreRequest, settings: Settings) -> list[wire.Rollout]:
     """The request's rollouts. Raises a 422 Problem for a text that is over a limit."""
+    most = settings.max_field_chars
     for index, rollout in enumerate(request.rollouts):
-        check_length(f"/rollouts/{index}/completion", len(rollout.completion), settings)
-        check_length(f"/rollouts/{index}/prompt", len(rollout.prompt or ""), settings)
+        if len(rollout.completion) > most or len(rollout.prompt or "") > most:
+            check_length(f"/rollouts/{index}/completion", len(rollout.completion), settings)
+            check_length(f"/rollouts/{index}/prompt", len(rollout.prompt or ""), settings)
     return request.rollouts
 
 
