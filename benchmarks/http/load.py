@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,7 +34,7 @@ function request()
 end
 if pause > 0 then
   function delay()
-    return math.floor(-pause * math.log(1 - math.random()) + 0.5)
+    return math.floor(pause * (0.5 + math.random()) + 0.5)
   end
 end
 function done(summary, latency, requests)
@@ -48,7 +48,8 @@ end
 class Load(NamedTuple):
     """What wrk saw."""
 
-    calls_per_second: float
+    calls: float
+    """Per second."""
     p50: float
     """Milliseconds."""
     p99: float
@@ -90,31 +91,20 @@ def ours(*flags: str, cpus: str = SERVER_CPU) -> Iterator[Target]:
 
 
 def post(
-    url: str, bodies: list[bytes], in_flight: int, seconds: float, pause: float = 0, cpus: str = CLIENT_CPU
+    url: str, bodies: Sequence[bytes], in_flight: int, seconds: int, pause: float = 0, cpus: str = CLIENT_CPU
 ) -> Load:
     """Post bodies by turns over kept connections, each waiting for its answer.
 
-    `pause` is the mean of the exponential waits between them, in milliseconds. Raises RuntimeError if a call fails.
+    `pause` is the mean of the waits between them, in milliseconds; none is off by more than half. Raises RuntimeError
+    if a call fails.
     """
     with TemporaryDirectory() as folder:
         for number, body in enumerate(bodies, 1):
             (Path(folder) / str(number)).write_bytes(body)
         script = Path(folder) / "script.lua"
         script.write_text(_SCRIPT.format(pause=pause, count=len(bodies), folder=folder))
-        command = [
-            "taskset",
-            "-c",
-            cpus,
-            "wrk",
-            "-t1",
-            f"-c{in_flight}",
-            f"-d{seconds:g}s",
-            "--timeout",
-            "30s",
-            "-s",
-            script,
-            url,
-        ]
+        wrk = ["wrk", "-t1", f"-c{in_flight}", f"-d{seconds}s", "--timeout", "60s", "-s", str(script), url]
+        command = ["taskset", "-c", cpus, *wrk]
         told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     figures = json.loads(told.strip().splitlines()[-1])
     if figures["failed"] or not figures["calls"]:

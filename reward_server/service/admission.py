@@ -18,6 +18,8 @@ class Admission:
         self._free = most
         self._buffered = 0
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self.inside = 0
+        """Requests that have been let in."""
         self.waiting = 0
         """Requests that have not been let in."""
 
@@ -31,6 +33,7 @@ class Admission:
         if self._queue or size > self._free:
             return False
         self._free -= size
+        self.inside += 1
         return True
 
     async def wait(self, size: int, patience: float) -> None:
@@ -43,10 +46,12 @@ class Admission:
                 await self._wait(size)
         except TimeoutError:
             raise _busy(f"no turn within {patience:g} s (REWARD_PATIENCE)") from None
+        self.inside += 1
 
     def leave(self, size: int) -> None:
         """Free the room of a request that was let in, and let in who is next."""
         self._free += size
+        self.inside -= 1
         self._wake()
 
     async def _wait(self, size: int) -> None:

@@ -37,11 +37,10 @@ async def score_batch(request: Request, call: Call, state: ServerState, scorer: 
     if not state.admission.enter(size):
         await state.admission.wait(size, state.settings.patience)
     try:
-        body, read = Body(request, state.settings), []
-        while not body.is_whole:
-            read.append(await body.piece())
-            if state.large is not None and body.size > LARGE_BYTES:
-                return await _pass_on(request, state.large, read, body)
+        body = Body(request, state.settings)
+        read = await body.read(LARGE_BYTES if state.large is not None else state.settings.max_body_bytes)
+        if state.large is not None and body.size > LARGE_BYTES:
+            return await _pass_on(request, state.large, read, body)
         whole = read[0] if len(read) == 1 else b"".join(read)
         if not scorer.may_wait and state.stock_bodies.begins(whole):
             answer = await state.together.answer(whole, scorer, call.run)
@@ -106,9 +105,10 @@ async def _pass_on(request: Request, large: LargeBatches, read: list[bytes], bod
             yield piece
         read.clear()
         while not body.is_whole:
-            # In a chunked body, nothing would be its end.
-            if piece := await body.piece():
-                yield piece
+            for piece in await body.read(body.size):
+                # In a chunked body, nothing would be its end.
+                if piece:
+                    yield piece
         arrived.set()
 
     return await _while_connected(request, large.score(request, pieces()), arrived)

@@ -33,7 +33,7 @@ def declared_size(declared: bytes | None, settings: Settings) -> int:
 
 
 class Body:
-    """A request's body as it arrives, piece by piece."""
+    """A request's body as it arrives."""
 
     def __init__(self, request: Request, settings: Settings) -> None:
         self._request = request
@@ -43,24 +43,30 @@ class Body:
         """Bytes that have arrived."""
         self.is_whole = False
 
-    async def piece(self) -> bytes:
-        """What comes next, perhaps nothing.
+    async def read(self, most: int) -> list[bytes]:
+        """What comes next of it, until it is whole, or has more than `most` bytes; at least one piece, perhaps empty.
 
         Raises a 413 Problem as soon as the body is longer than allowed, a 408 Problem when it takes too long, and
         ClientDisconnect when its client leaves.
         """
         try:
-            message = await within(self._in_time, self._request.receive())
+            return await within(self._in_time, self._pieces(most))
         except TimeoutError:
             raise _too_slow(self.size, self._settings) from None
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        piece: bytes = message.get("body", b"")
-        self.is_whole = not message.get("more_body", False)
-        self.size += len(piece)
-        if self.size > self._settings.max_body_bytes:
-            raise _too_large("more bytes arriving", self._settings.max_body_bytes)
-        return piece
+
+    async def _pieces(self, most: int) -> list[bytes]:
+        pieces = []
+        while not self.is_whole and self.size <= most:
+            message = await self._request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            piece: bytes = message.get("body", b"")
+            self.is_whole = not message.get("more_body", False)
+            self.size += len(piece)
+            if self.size > self._settings.max_body_bytes:
+                raise _too_large("more bytes arriving", self._settings.max_body_bytes)
+            pieces.append(piece)
+        return pieces
 
     def _in_time(self) -> asyncio.Timeout:
         if self._deadline is None:

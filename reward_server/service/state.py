@@ -52,8 +52,8 @@ class ServerState:
     stock_bodies: StockBodies = field(default_factory=partial(StockBodies, _PAGES_BYTES))
 
     def __post_init__(self) -> None:
-        self.together = Together(self.settings, self.metrics, self.stock_bodies)
         self.admission = Admission(sys.maxsize if self.is_inner else self.settings.max_inflight_bytes)
+        self.together = Together(self.settings, self.metrics, self.stock_bodies, self.admission)
         if not self.is_inner:
             self.metrics.follow(self.metrics.held_bytes, lambda: self.admission.held)
             self.metrics.follow(self.metrics.waiting, lambda: self.admission.waiting)

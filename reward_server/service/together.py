@@ -12,20 +12,27 @@ from fastapi import Response
 
 from reward_server.scoring import BatchError, Sample, Scorer
 from reward_server.service import openrlhf
+from reward_server.service.admission import Admission
 from reward_server.service.answers import json_answer
 from reward_server.service.certainty import NO_CERTAINTY
 from reward_server.service.metrics import Metrics
 from reward_server.service.problems import Problem, refused_batch
-from reward_server.service.stock_body import StockBodies
+from reward_server.service.stock_body import StockBodies, StockBody
 from reward_server.settings import Settings
 
 _MOST_AT_ONCE = 32
 """Calls, before others get a turn: a page that was not seen before takes a fraction of a millisecond."""
+_MANY = 32
+_COMPANY_SECONDS = 0.005
+"""For which a call waits for others where so many are in flight; each waits for longer than that in any case."""
+_LARGE = 16 * 2**10
+"""Bytes of a body that is read as soon as it is there."""
+
 _Outcome = asyncio.Future[Response | None]
 
 
 class _Waiting(NamedTuple):
-    body: bytes
+    body: bytes | StockBody
     scorer: Scorer
     run: str
     outcome: _Outcome
@@ -40,10 +47,11 @@ class _Read(NamedTuple):
 class Together:
     """What came since the event loop last had time."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, stock_bodies: StockBodies) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, stock_bodies: StockBodies, admission: Admission) -> None:
         self._settings = settings
         self._metrics = metrics
         self._stock_bodies = stock_bodies
+        self._admission = admission
         self._waiting: list[_Waiting] = []
 
     async def answer(self, body: bytes, scorer: Scorer, run: str) -> Response | None:
@@ -51,11 +59,17 @@ class Together:
 
         Raises a 422 Problem for a bad label, or for what is over a limit.
         """
+        # A page is compared while the processor still has it near.
+        read = self._stock_bodies.read(body) if len(body) > _LARGE else body
+        if read is None:
+            return None
         loop = asyncio.get_running_loop()
         outcome: _Outcome = loop.create_future()
-        if not self._waiting:
+        self._waiting.append(_Waiting(read, scorer, run, outcome))
+        if len(self._waiting) == _MOST_AT_ONCE or self._admission.inside < _MANY:
             loop.call_soon(self._answer_all)
-        self._waiting.append(_Waiting(body, scorer, run, outcome))
+        elif len(self._waiting) == 1:
+            loop.call_later(_COMPANY_SECONDS, self._answer_all)
         return await outcome
 
     def _answer_all(self) -> None:
@@ -74,7 +88,8 @@ class Together:
 
     def _read(self, calls: list[_Waiting]) -> list[_Read]:
         read = []
-        for call, body in zip(calls, [self._stock_bodies.read(call.body) for call in calls], strict=True):
+        bodies = [self._stock_bodies.read(call.body) if isinstance(call.body, bytes) else call.body for call in calls]
+        for call, body in zip(calls, bodies, strict=True):
             try:
                 if body is not None:
                     read.append(_Read(openrlhf.stock_rollout(body, self._settings), call.run, call.outcome))

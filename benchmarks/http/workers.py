@@ -1,0 +1,39 @@
+"""Two processes beside one, for work of which the client has next to none: GRPO batches."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from statistics import median
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.http.batches import BATCH, body
+from benchmarks.http.load import ours, post
+
+ROUNDS, SECONDS, IN_FLIGHT = 7, 3, 16
+ALL_CPUS = "0,1"
+
+
+def measure() -> tuple[float, float]:
+    """Calls per second of one process and of two, by turns; wrk shares their cores."""
+    asked = [body(BATCH)]
+    with ExitStack() as stack:
+        one = stack.enter_context(ours(cpus=ALL_CPUS))
+        two = stack.enter_context(ours("--workers", "2", cpus=ALL_CPUS))
+        rounds = [
+            [post(server.url, asked, IN_FLIGHT, SECONDS, cpus=ALL_CPUS).calls for server in (one, two)]
+            for _ in track(range(ROUNDS), "two workers", console=Console(stderr=True), transient=True)
+        ]
+    return median(row[0] for row in rounds), median(row[1] for row in rounds)
+
+
+def table(calls: Sequence[float]) -> Table:
+    one, two = calls
+    shown = Table(
+        title=f"Calls per second with {BATCH:,} rollouts, {IN_FLIGHT} in flight, two cores for server and client"
+    )
+    for heading in ("1 worker", "2 workers", "ratio"):
+        shown.add_column(heading, justify="right")
+    shown.add_row(f"{one:,.1f}", f"{two:,.1f}", f"{two / one:.2f} ×")
+    return shown
