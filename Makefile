@@ -43,11 +43,12 @@ fuzz: .venv/.dev .venv-fuzz/.installed  ## A million odd inputs to each parser, 
 	  .venv-fuzz/bin/python -m tests.fuzz $$target --inputs $(INPUTS) || exit 1; done
 	@FUZZ_EXAMPLES=400 $(BIN)/pytest -m 'e2e or not e2e' tests/fuzz --durations=5
 
-bench: .venv/.dev .venv-train/.installed  ## Time scoring core, start, simplifier, client and certainty against named peers.
-	@$(BIN)/python benchmarks/scoring_core.py
+bench: .venv/.dev .venv-train/.installed  ## Time server, client, core, start, simplifier and certainty beside named peers (needs wrk).
+	@$(BIN)/python -m benchmarks.http
+	@$(BIN)/python -m benchmarks.scoring_core
 	@$(BIN)/python benchmarks/start.py
-	@$(BIN)/python benchmarks/simplifier.py
-	@$(BIN)/python benchmarks/bounds.py
+	@$(BIN)/python -m benchmarks.simplifier
+	@$(BIN)/python -m benchmarks.bounds
 	@$(BIN)/python -m benchmarks.client
 	@$(BIN)/python -m benchmarks.certainty
 

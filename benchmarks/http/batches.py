@@ -25,7 +25,7 @@ from tests.chaos.outcome import Outcome
 
 BATCH = 1_024
 COUNTS = (1, 16, 256, 1_024, 4_096, 16_384)
-ROUNDS, SECONDS = 7, 2
+ROUNDS, SECONDS = 5, 2
 PEERS = ("floor", "serve_rm", "route")
 
 

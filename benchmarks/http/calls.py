@@ -18,7 +18,7 @@ from trainer.sessions.storefront import Storefront
 
 GROUPS, GROUP = 8, 8
 IN_FLIGHT = (64, 512)
-ROUNDS, SECONDS = 7, 2
+ROUNDS, SECONDS = 5, 2
 SHARE = 0.8
 """Of the calls per second that a server can do, at which latency is looked at."""
 PEERS = ("floor", "serve_rm", "route")

@@ -11,7 +11,7 @@ from rich.table import Table
 from benchmarks.http.batches import BATCH, body
 from benchmarks.http.load import ours, post
 
-ROUNDS, SECONDS, IN_FLIGHT = 7, 3, 16
+ROUNDS, SECONDS, IN_FLIGHT = 5, 3, 16
 ALL_CPUS = "0,1"
 
 
