@@ -42,6 +42,7 @@ async def score_batch(request: Request, call: Call, state: ServerState, scorer: 
         if state.large is not None and body.size > LARGE_BYTES:
             return await _pass_on(request, state.large, read, body)
         whole = read[0] if len(read) == 1 else b"".join(read)
+        check_weight(whole, state.settings)
         if not scorer.may_wait and state.stock_bodies.begins(whole):
             answer = await state.together.answer(whole, scorer, call.run)
             if answer is not None:
@@ -87,7 +88,6 @@ def _rollouts(body: bytes, state: ServerState) -> tuple[Dialect, Sequence[Rollou
     stock = state.stock_bodies.read(body)
     if stock is not None:
         return openrlhf, [openrlhf.stock_rollout(stock, settings)]
-    check_weight(body, settings)
     message = _decode(body)
     dialect = _dialect(message)
     if dialect.count(message, settings) > LARGE_COUNT and state.large is not None:

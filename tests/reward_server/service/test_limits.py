@@ -176,3 +176,12 @@ def test_a_client_that_sends_its_whole_body_first_still_reads_the_413() -> None:
         connection.request("POST", "/score", body=b" " * 20_000_000)
         assert connection.getresponse().status == 413
         connection.close()
+
+
+@pytest.mark.parametrize("separators", [(", ", ": "), (",", ":")], ids=["as OpenRLHF writes it", "otherwise"])
+def test_many_small_values_are_refused_before_they_take_memory(separators: tuple[str, str]) -> None:
+    message = {"query": ["page x"], "prompts": ["page"], "labels": [[{}] * 200_000]}
+    with running_server(*PLAIN, REWARD_MAX_BODY_BYTES=str(2**20)) as server:
+        content = json.dumps(message, separators=separators).encode()
+        problem = assert_refused(server.post(content=content), 422, "over-limit", "")
+        assert "so many small values" in problem["detail"]
