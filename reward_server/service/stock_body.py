@@ -16,6 +16,8 @@ _KEY_BYTES = 64
 """Of the page in three places, by which it is looked for before it is compared."""
 _LEAST_PAGE = 4
 """Bytes of a page; three places in it are looked at."""
+_BESIDE_PAGE = 640
+"""Bytes that it takes to remember a page, however small, besides the page."""
 
 
 _Key = tuple[int | bytes, ...]
@@ -105,4 +107,4 @@ class StockBodies:
 
 
 def _size(page: _Page) -> int:
-    return page.raw.__sizeof__() + page.text.__sizeof__()
+    return page.raw.__sizeof__() + page.text.__sizeof__() + _BESIDE_PAGE

@@ -1,6 +1,7 @@
 """The body that stock OpenRLHF posts, read by comparing bytes: the same as decoding it all, or not at all."""
 
 import json
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -84,6 +85,17 @@ def test_it_forgets_the_pages_that_were_used_longest_ago() -> None:
         assert bodies.read(body(f"{page}x", page)) is not None
     assert [page.text[0] for page in bodies._pages.values()] == ["a", "c"]
     assert bodies._size <= 250_000
+
+
+def test_pages_of_a_few_bytes_take_no_more_memory_than_others() -> None:
+    bodies = StockBodies(1_000_000)
+    tracemalloc.start()
+    try:
+        for number in range(5_000):
+            assert bodies.read(body(f"{number:08}x", f"{number:08}")) is not None
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_page_that_is_larger_than_all_it_may_remember_is_read_all_the_same() -> None:
