@@ -28,7 +28,7 @@ _NO_PROMPT = (
 
 _MOST_KNOWN = 1_024
 """Labels that a scorer remembers from one batch to the next: trainers may ask for a group one rollout at a time."""
-_LONGEST_KEY = 2_048
+_LONGEST_KEY = 1_024
 """Bytes of the labels that it remembers."""
 
 
@@ -137,8 +137,6 @@ class Scorer:
 
     def _targets(self, rollouts: Sequence[Rollout]) -> list[Target]:
         targets, faults = [], []
-        if len(self._known) > _MOST_KNOWN:
-            self._known.clear()
         for index, rollout in enumerate(rollouts):
             key = _key(rollout.label)
             target = self._known.get(key)
@@ -151,6 +149,8 @@ class Scorer:
                 if key:
                     self._known[key] = target
             targets.append(target)
+        if len(self._known) > _MOST_KNOWN:
+            self._known.clear()
         if faults:
             raise BatchError(faults)
         return targets

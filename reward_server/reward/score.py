@@ -10,7 +10,7 @@ from reward_server.reward.spec import RewardSpec, SimilarityRule
 
 _new = tuple.__new__
 
-_MOST_SEEN, _LONGEST_SEEN = 32, 256
+_MOST_SEEN, _LONGEST_SEEN = 16, 128
 """Predicted texts, and their characters, that a label's field remembers: targets may be kept for long."""
 
 

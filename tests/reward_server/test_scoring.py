@@ -89,3 +89,10 @@ def test_a_label_that_json_has_no_word_for_is_refused_like_any_other() -> None:
     ((index, path, reason),) = faults(plain, rollout(label={"type": {1, 2}}))
     assert (index, path) == (0, ("label", "type"))
     assert "a string" in reason
+
+
+def test_labels_are_remembered_only_up_to_a_number() -> None:
+    scorer = Scorer(load_preset("shop-r1-no-rationale"), None)
+    for count in (1_000, 5_000, 1_000, 1_000):
+        scored(scorer, *(rollout(label={"type": "click", "name": f"{count} {number}"}) for number in range(count)))
+        assert len(scorer._known) <= 1_024
