@@ -185,9 +185,10 @@ class Metrics:
         self, rollouts: Sequence[Rollout], scored: Sequence[Scored], spec: RewardSpec, dialect: str, run: str
     ) -> None:
         """Note a scored batch."""
-        batches = self._scored.get(spec.digest)
+        # By name: specs of two names may have one digest.
+        batches = self._scored.get(spec.name)
         if batches is None:
-            batches = self._scored[spec.digest] = _Batches(spec)
+            batches = self._scored[spec.name] = _Batches(spec)
         batches.dialects[dialect] += 1
         if run:
             batches.runs[self._bounded(run)] += len(scored)

@@ -1,7 +1,11 @@
 """`/metrics`: every metric moves with what it counts, and no client or model can make it grow without end."""
 
+import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -249,3 +253,17 @@ def test_a_thousand_runs_share_a_bounded_number_of_series(measured: Server) -> N
     assert sample(measured, "shop_r1_run_rollouts_total", run="other", spec=SPEC, digest=digest) >= 900
     with moves(measured, 1, "shop_r1_run_rollouts_total", run="run-0", spec=SPEC, digest=digest):
         run(0)
+
+
+def test_specs_that_differ_in_their_name_alone_are_counted_apart(tmp_path: Path) -> None:
+    twin = tmp_path / "twin.toml"
+    twin.write_text(f'extends = "{SPEC}"\nname = "twin"')
+    with running_server("--spec", SPEC, "--specs", str(twin), "--certainty", "none") as server:
+        content = json.dumps(batch(rollout())).encode()
+        request = f"Host: a\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
+        with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=60) as connection:
+            for _ in range(9):
+                for path in (b"/score", b"/score?spec=twin"):
+                    connection.sendall(b"POST " + path + b" HTTP/1.1\r\n" + request)
+            counted = partial(sample, server, "shop_r1_rollouts_total", reason="valid")
+            eventually(lambda: (counted(spec=SPEC), counted(spec="twin")) == (9, 9))
