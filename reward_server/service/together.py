@@ -102,12 +102,14 @@ class Together:
     def _score(self, scorer: Scorer, calls: list[_Read]) -> None:
         try:
             scored = scorer.score_at_once([call.rollout for call in calls])
-        except BatchError as error:
-            if len(calls) == 1:
+        except Exception as error:
+            if len(calls) > 1:
+                for call in calls:
+                    self._score(scorer, [call])
+            elif isinstance(error, BatchError):
                 _fail(calls[0].outcome, refused_batch(error, openrlhf.locate))
-                return
-            for call in calls:
-                self._score(scorer, [call])
+            else:  # a bug of ours
+                _fail(calls[0].outcome, error)
             return
         for call, item in zip(calls, scored, strict=True):
             self._metrics.record([call.rollout], [item], scorer.spec, openrlhf.name, call.run)

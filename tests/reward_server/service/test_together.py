@@ -6,7 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import httpx
 import pytest
+from fastapi import Response
 
+from reward_server.reward.spec import load_preset
+from reward_server.scoring import Rollout, Scored, Scorer
+from reward_server.service.metrics import Metrics
+from reward_server.service.stock_body import StockBodies
+from reward_server.service.together import Together
+from reward_server.settings import Settings
 from tests.reward_server.service.support import PLAIN, eventually, sample
 from tests.servers import Server, running_server
 
@@ -98,3 +105,25 @@ def test_who_has_left_takes_nothing_from_the_others(server: Server) -> None:
     asyncio.run(leave())
     assert [answer.json()["rewards"] for answer in ask_at_once(server, [KINDS["right"][0]] * 20)] == [[1001.0]] * 20
     eventually(lambda: sample(server, "shop_r1_http_requests_in_flight") == 1)
+
+
+def test_a_call_that_fails_by_a_bug_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    score_at_once = Scorer.score_at_once
+
+    def buggy(self: Scorer, rollouts: Sequence[Rollout]) -> list[Scored]:
+        if any(rollout.completion == "hello" for rollout in rollouts):
+            raise ZeroDivisionError
+        return score_at_once(self, rollouts)
+
+    async def story() -> list[Response | BaseException | None]:
+        together = Together(Settings(), Metrics(), StockBodies(2**20))
+        scorer = Scorer(load_preset("shop-r1-no-rationale"), None)
+        bodies = (KINDS["right"][0], KINDS["not JSON"][0], KINDS["wrong"][0])
+        return await asyncio.gather(*(together.answer(body, scorer, "") for body in bodies), return_exceptions=True)
+
+    monkeypatch.setattr(Scorer, "score_at_once", buggy)
+    right, failed, wrong = asyncio.run(story())
+    assert isinstance(failed, ZeroDivisionError)
+    assert isinstance(right, Response)
+    assert isinstance(wrong, Response)
+    assert [json.loads(answer.body)["rewards"] for answer in (right, wrong)] == [[1001.0], [1.0]]
