@@ -6,16 +6,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import orjson
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from reward_server.reward.spec import RewardSpec, SpecError
 from reward_server.specs import find_spec
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 BAD_INPUT = 1
 """Exit status for input with faults in it, and for a check that failed; wrong usage is 2."""
@@ -102,8 +104,11 @@ def keep_apart(outputs: Mapping[str, Path | None]) -> None:
             raise typer.BadParameter(f"{path} is already taken by {other}", param_hint=option)
 
 
-def byte_progress(doing: str) -> Progress:
+def byte_progress(doing: str) -> "Progress":
     """A progress bar over bytes read, on standard error; silent where that is no terminal."""
+    # Imported here, so that the server starts without them.
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     columns = (BarColumn(), DownloadColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     return Progress(TextColumn(doing), *columns, console=console, transient=True, disable=not console.is_terminal)

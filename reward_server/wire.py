@@ -95,7 +95,8 @@ class OpenRLHFRequest(_Message):
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    # Only the OpenAPI document reads them, and a server should not take time for that before it is ready.
+    model_config = ConfigDict(use_attribute_docstrings=True, defer_build=True)
 
 
 class TermsOut(_Answer):

@@ -16,15 +16,17 @@ def create_source(name: SourceName, options: SourceOptions = _DEFAULTS) -> Certa
 
     Raises SourceError when it can never work as it is set up: no such model, a library that is not installed.
     """
+    if name == "none":
+        return None
     from reward_server.certainty.rollout import EitherSource, RolloutSource
 
     if name == "rollout":
         return RolloutSource()
     source = _create(name, options)
-    return EitherSource(source) if source and options.rollout_certainty else source
+    return EitherSource(source) if options.rollout_certainty else source
 
 
-def _create(name: SourceName, options: SourceOptions) -> CertaintySource | None:
+def _create(name: Literal["local", "vllm", "vllm-logprobs"], options: SourceOptions) -> CertaintySource:
     if name == "local":
         from reward_server.certainty.local import LocalSource
 
@@ -33,8 +35,6 @@ def _create(name: SourceName, options: SourceOptions) -> CertaintySource | None:
         from reward_server.certainty.vllm import VllmSource
 
         return VllmSource(options)
-    if name == "vllm-logprobs":
-        from reward_server.certainty.vllm_logprobs import VllmLogprobsSource
+    from reward_server.certainty.vllm_logprobs import VllmLogprobsSource
 
-        return VllmLogprobsSource(options)
-    return None
+    return VllmLogprobsSource(options)

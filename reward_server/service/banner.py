@@ -4,8 +4,8 @@ import json
 import shlex
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -65,7 +65,8 @@ def _certainty_lines(state: ServerState) -> list[str]:
     if not state.default.spec.needs_certainty:
         return ["certainty [yellow]not scored[/]: this spec gives the rationale's certainty no weight"]
     model = state.default.source and state.default.source.model
-    url = printable(str(httpx.URL(settings.vllm_url).copy_with(userinfo=b"")))
+    vllm = urlsplit(settings.vllm_url)
+    url = printable(vllm._replace(netloc=vllm.netloc.rpartition("@")[2]).geturl())
     lines = [
         f"certainty from [bold]{settings.certainty}[/]: "
         + {

@@ -11,14 +11,17 @@ from http import HTTPStatus
 from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
 from secrets import token_urlsafe
+from typing import TYPE_CHECKING
 
-import httpx
 from fastapi import Request, Response
 from pydantic import SecretStr
 
 from reward_server.service.exposition import forget_ended_processes
 from reward_server.service.problems import Problem
 from reward_server.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
 
 LARGE_BYTES = 2**20
 """Bodies above are large."""
@@ -43,12 +46,7 @@ class LargeBatches:
         self._settings = settings.model_copy(update={"api_keys": (SecretStr(key),), "api_keys_file": None})
         self._authorization = (b"authorization", f"Bearer {key}".encode())
         self._process: SpawnProcess | None = None
-        # A batch takes what it takes, and a process that is gone ends its connections; one that takes nothing hangs.
-        self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(None, write=_WRITE_SECONDS),
-            trust_env=False,
-            limits=httpx.Limits(max_connections=None),
-        )
+        self._client: httpx.AsyncClient | None = None
         self._url = ""
         self._starting = asyncio.Lock()
 
@@ -58,14 +56,16 @@ class LargeBatches:
         Raises a 503 Problem if it dies over it, and whatever reading the body raises.
         """
         try:
-            running = await self._running()
+            client, running = await self._running()
         except OSError as error:  # no memory, or no files left
             raise _lost(f"cannot be started ({error.strerror})") from None
+        import httpx
+
         url = httpx.URL(running, path=request.url.path, query=request.url.query.encode())
         headers = [(name, value) for name, value in request.headers.raw if name in _PASSED_ON]
         headers.append(self._authorization)
         try:
-            reply = await self._client.post(url, headers=headers, content=body)
+            reply = await client.post(url, headers=headers, content=body)
         except httpx.TransportError as error:
             raise _lost(f"ended ({type(error).__name__})") from None
         kept = {name: value for name, value in reply.headers.items() if name not in _NOT_PASSED_BACK}
@@ -78,7 +78,8 @@ class LargeBatches:
 
     async def close(self) -> None:
         """End the process."""
-        await self._client.aclose()
+        if self._client is not None:
+            await self._client.aclose()
         await asyncio.to_thread(self.kill)
 
     def kill(self) -> None:
@@ -87,9 +88,11 @@ class LargeBatches:
             self._process.kill()
             self._process.join()
 
-    async def _running(self) -> str:
-        """Where the process listens; requests wait in its socket's queue until it is up."""
+    async def _running(self) -> "tuple[httpx.AsyncClient, str]":
+        """A client, and where the process listens; requests wait in its socket's queue until it is up."""
         async with self._starting:
+            if self._client is None:
+                self._client = await asyncio.to_thread(_new_client)
             if self._process is None or not self._process.is_alive():
                 forget_ended_processes()
                 with socket.create_server(("127.0.0.1", 0), backlog=2_048) as listening:
@@ -98,7 +101,21 @@ class LargeBatches:
                     await asyncio.to_thread(process.start)
                     self._process = process
                     self._url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            return self._url
+            return self._client, self._url
+
+
+def _new_client() -> "httpx.AsyncClient":
+    # Imported here, which takes a while, because many servers never see a large batch.
+    import httpx
+
+    # A batch takes what it takes, and a process that is gone ends its connections; one that takes nothing hangs.
+    return httpx.AsyncClient(
+        timeout=httpx.Timeout(None, write=_WRITE_SECONDS),
+        trust_env=False,
+        # Nobody has a certificate here, and to read those of all authorities takes 50 ms.
+        verify=False,  # noqa: S501
+        limits=httpx.Limits(max_connections=None),
+    )
 
 
 def _lost(why: str) -> Problem:

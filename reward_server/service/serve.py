@@ -22,7 +22,6 @@ from reward_server.certainty.source import SourceError
 from reward_server.scoring import ConfigurationError
 from reward_server.service.app import create_app
 from reward_server.service.auth import KeyRing
-from reward_server.service.banner import print_banner
 from reward_server.service.connections import timed_connections
 from reward_server.service.inner import serve_large_batches
 from reward_server.service.large import LargeBatches
@@ -156,6 +155,9 @@ class _Server(uvicorn.Server):
         # What is there now is there for good: looking for garbage in it would stop all for a tenth of a second.
         gc.freeze()
         if self.started and self.has_banner:
+            # Imported here, because of several processes one has a banner.
+            from reward_server.service.banner import print_banner
+
             port = self.servers[0].sockets[0].getsockname()[1]
             with suppress(OSError):  # a full disk, or nobody there to read it
                 print_banner(self.state, port)
