@@ -65,6 +65,17 @@ def test_a_prediction_seen_before_under_the_same_label_earns_the_same_again() ->
     assert second.terms.value == pytest.approx(1000 * 8 / 9)
 
 
+@pytest.mark.parametrize("length", [2, 200])
+def test_a_label_remembers_few_predictions_and_short_ones_and_scores_all_of_them(length: int) -> None:
+    target = prepare(read_label({"type": "click", "name": "a b c d"}, NO_RATIONALE.action_space), NO_RATIONALE)
+    for number in [*range(100), *range(100)]:
+        # Of 5 tokens, 4 are the label's: F = 2 · 4 / (4 + 5).
+        name = f"a b c d {'x' * length}{number}"
+        found = score(Completion("", Action("click", {"name": name})), target, None)
+        assert found.terms.value == pytest.approx(1000 * 8 / 9)
+    assert len(target.fields[0].seen) == (16 if length == 2 else 0)
+
+
 def test_an_invalid_completion_earns_nothing_in_any_term() -> None:
     target = prepare(read_label(STOP, NO_RATIONALE.action_space), NO_RATIONALE)
     for reason in Reason:
