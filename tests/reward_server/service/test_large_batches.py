@@ -184,7 +184,7 @@ def test_one_that_cannot_be_started_is_a_503_until_it_can() -> None:
 
 def test_a_client_that_leaves_ends_the_work(plain: Server) -> None:
     connection = HTTPConnection(plain.url.removeprefix("http://"), timeout=60)
-    connection.request("POST", "/score", body=json.dumps(pages(60)))
+    connection.request("POST", "/score", body=json.dumps(pages(300)))
     eventually(lambda: sample(plain, "shop_r1_http_request_bytes_held") > 0)
     connection.close()
     eventually(lambda: sample(plain, "shop_r1_http_request_bytes_held") == 0)

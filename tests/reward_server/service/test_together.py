@@ -10,6 +10,7 @@ from fastapi import Response
 
 from reward_server.reward.spec import load_preset
 from reward_server.scoring import Rollout, Scored, Scorer
+from reward_server.service.admission import Admission
 from reward_server.service.metrics import Metrics
 from reward_server.service.stock_body import StockBodies
 from reward_server.service.together import Together
@@ -116,7 +117,7 @@ def test_a_call_that_fails_by_a_bug_fails_alone(monkeypatch: pytest.MonkeyPatch)
         return score_at_once(self, rollouts)
 
     async def story() -> list[Response | BaseException | None]:
-        together = Together(Settings(), Metrics(), StockBodies(2**20))
+        together = Together(Settings(), Metrics(), StockBodies(2**20), Admission(2**20))
         scorer = Scorer(load_preset("shop-r1-no-rationale"), None)
         bodies = (KINDS["right"][0], KINDS["not JSON"][0], KINDS["wrong"][0])
         return await asyncio.gather(*(together.answer(body, scorer, "") for body in bodies), return_exceptions=True)
