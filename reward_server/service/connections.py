@@ -5,10 +5,12 @@ Nor do they hold much: httptools puts no bound on a request's head, nor on what 
 
 import asyncio
 import socket
+from collections.abc import Sized
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from reward_server.service.answers import Answer
@@ -19,6 +21,9 @@ WHOLE_ANSWER = "shop_r1.whole_answer"
 
 _MOST_HEAD_BYTES = 64 * 2**10
 """Of a request's first line and headers. What arrives in one piece with their end, up to 256 KiB, is not counted."""
+
+_MOST_AHEAD = 256
+"""Requests on one connection before the answer to the first; one read may bring thousands."""
 
 _MOST_MILLISECONDS = 2**31 - 1
 """That the system takes for a time."""
@@ -70,6 +75,21 @@ class _Late:
             connection.transport.abort()
 
 
+class _Flow(FlowControl):
+    """Reads nothing more while there are requests that wait for the answers to others.
+
+    uvicorn reads on with each answer, and every read brings more of them than there are answers.
+    """
+
+    def __init__(self, transport: asyncio.Transport, ahead: Sized) -> None:
+        super().__init__(transport)
+        self._ahead = ahead
+
+    def resume_reading(self) -> None:
+        if not self._ahead:
+            super().resume_reading()
+
+
 class _TimedConnection(HttpToolsProtocol):
     seconds: float
     late: _Late
@@ -78,6 +98,7 @@ class _TimedConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = _Flow(transport, self.pipeline)
         peer: socket.socket | None = transport.get_extra_info("socket")
         if peer is not None and peer.family in (socket.AF_INET, socket.AF_INET6):
             _do_not_wait_for_ever(peer, self.seconds)
@@ -88,6 +109,8 @@ class _TimedConnection(HttpToolsProtocol):
         super().data_received(data)
         if self._fruitless > _MOST_HEAD_BYTES and not self.transport.is_closing():
             self._refuse()
+        if len(self.pipeline) > _MOST_AHEAD:
+            self.transport.abort()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

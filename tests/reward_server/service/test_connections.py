@@ -1,6 +1,7 @@
 """Slow and silent clients: each is given its time, and then no more; nobody else notices."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,6 +95,25 @@ def test_an_idle_connection_is_kept(hasty: Server) -> None:
                 with pytest.raises(TimeoutError):
                     connection.recv(1, socket.MSG_PEEK)
                 connection.settimeout(60)
+
+
+def test_requests_that_come_long_before_their_answers_are_answered_in_turn(hasty: Server) -> None:
+    labels = ({"type": "terminate"}, {"type": "click", "name": "a"})
+    with connected(hasty) as connection:
+        for _ in range(100):
+            for label in labels:
+                body = json.dumps(batch(rollout(label=label))).encode()
+                connection.sendall(HEAD + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        answers = everything_from(connection)
+    assert re.findall(rb'"rewards":\[(.+?)\]', answers) == [b"0.8", b"0.5"] * 100
+    assert answers.endswith(b'{"status":"ok"}')
+
+
+def test_requests_without_end_before_their_answers_end_the_connection(hasty: Server) -> None:
+    with connected(hasty) as connection, pytest.raises(ConnectionError):
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" * 1_000_000)
+    assert_still_scores(hasty)
 
 
 def test_hundreds_of_slow_clients_keep_nobody_waiting(hasty: Server) -> None:
