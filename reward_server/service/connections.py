@@ -93,6 +93,8 @@ class _Flow(FlowControl):
 class _TimedConnection(HttpToolsProtocol):
     seconds: float
     late: _Late
+    _is_at_its_end = False
+    """Whether what comes is nobody's: the parser takes a body that follows `Upgrade` for the next request."""
     _fruitless = 0
     """Bytes that have come since the last that made a head whole, or were of a body."""
 
@@ -105,6 +107,8 @@ class _TimedConnection(HttpToolsProtocol):
         self.late.begin(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_at_its_end:
+            return
         self._fruitless += len(data)
         super().data_received(data)
         if self._fruitless > _MOST_HEAD_BYTES and not self.transport.is_closing():
@@ -127,6 +131,9 @@ class _TimedConnection(HttpToolsProtocol):
         self._fruitless = 0
         self.late.end(self)
         super().on_headers_complete()
+        if self.parser.should_upgrade():
+            self._is_at_its_end = True
+            self.cycle.keep_alive = False
         # What follows a chunked body is put here, where nobody looks for it.
         self.headers = []
 

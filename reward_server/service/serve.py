@@ -101,6 +101,7 @@ def _run(
         host=settings.host,
         port=settings.port,
         http=timed_connections(settings.request_seconds),
+        ws="none",
         log_level=settings.log_level,
         access_log=settings.log_level in ("info", "debug"),
         server_header=False,

@@ -3,8 +3,9 @@
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -129,3 +130,16 @@ def test_hundreds_of_slow_clients_keep_nobody_waiting(hasty: Server) -> None:
 def test_any_number_of_seconds_may_be_allowed() -> None:
     with running_server(*PLAIN, REWARD_REQUEST_SECONDS="1e9") as server:
         assert_still_scores(server)
+
+
+def test_what_follows_a_request_to_upgrade_is_no_request(hasty: Server) -> None:
+    head = b"POST /score HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 34\r\n\r\n"
+    with connected(hasty) as connection:
+        connection.sendall(head)
+        time.sleep(0.2)
+        with suppress(ConnectionError):
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        answers = everything_from(connection)
+    assert answers.count(b"HTTP/1.1 ") == 1
+    assert b"connection: close" in answers
+    assert b"ok" not in answers
