@@ -51,14 +51,15 @@ class Front:
             return
         state = self._state
         endpoint = self._direct.get(scope["path"]) if scope["method"] == "POST" else None
-        answer = _Answer(send, state)
+        # Taken out, because it knows its request, which has the scope: nothing else would keep the three alive.
+        answer = _Answer(send, scope.get("extensions", {}).pop(WHOLE_ANSWER, None), state)
         started = perf_counter()
         self._in_flight += 1
         try:
             if endpoint is None:
                 await self.app(scope, receive, answer.send)
             else:
-                await self._serve(endpoint, Request(scope, receive), send, answer)
+                await self._serve(endpoint, Request(scope, receive), answer)
         except asyncio.CancelledError:
             # A server that stops waits no longer: its client is to ask elsewhere at once.
             if not state.draining:
@@ -74,7 +75,7 @@ class Front:
                 status = answer.status or HTTPStatus.INTERNAL_SERVER_ERROR.value
                 state.metrics.answered(route, scope["method"], status, perf_counter() - started)
 
-    async def _serve(self, endpoint: Endpoint, request: Request, send: Send, answer: "_Answer") -> None:
+    async def _serve(self, endpoint: Endpoint, request: Request, answer: "_Answer") -> None:
         scope = request.scope
         try:
             response = await endpoint(request, self._state)
@@ -90,13 +91,7 @@ class Front:
         if self._state.draining or any(name == b"origin" for name, _ in scope["headers"]):
             await response(scope, request.receive, answer.send)
             return
-        answer.status = response.status_code
-        # Taken out, because it knows its request, which has the scope: nothing else would keep the three alive.
-        send_whole = scope.get("extensions", {}).pop(WHOLE_ANSWER, None)
-        if send_whole is not None and isinstance(response, Answer) and send_whole(response):
-            return
-        await send({"type": "http.response.start", "status": answer.status, "headers": response.raw_headers})
-        await send({"type": "http.response.body", "body": response.body})
+        await answer.send_bare(response)
 
     def _handler(self, error: Exception) -> ErrorHandler:
         handlers: dict[Any, Any] = self.app.exception_handlers
@@ -105,12 +100,13 @@ class Front:
 
 
 class _Answer:
-    """What an application sends, with what all answers have."""
+    """What is sent, and what all answers have besides."""
 
-    __slots__ = ("_send", "_state", "status")
+    __slots__ = ("_send", "_send_whole", "_state", "status")
 
-    def __init__(self, send: Send, state: ServerState) -> None:
+    def __init__(self, send: Send, send_whole: Callable[[Answer], bool] | None, state: ServerState) -> None:
         self._send = send
+        self._send_whole = send_whole
         self._state = state
         self.status = 0
         """0 before the answer begins."""
@@ -128,3 +124,11 @@ class _Answer:
             if self._state.draining:
                 message["headers"] = [*message["headers"], _CLOSE]
         await self._send(message)
+
+    async def send_bare(self, response: Response) -> None:
+        """Send a response with no headers but its own, at once if that can be."""
+        self.status = response.status_code
+        if self._send_whole is not None and isinstance(response, Answer) and self._send_whole(response):
+            return
+        await self._send({"type": "http.response.start", "status": self.status, "headers": response.raw_headers})
+        await self._send({"type": "http.response.body", "body": response.body})
