@@ -44,7 +44,7 @@ LARGEST_VOCABULARY = 10_000_000
 
 
 class _Message(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(strict=True, frozen=True)
 
 
 class CertaintyEvidence(_Message):
@@ -94,12 +94,7 @@ class OpenRLHFRequest(_Message):
     """What `--data.label_key` names: the label action, in any of its forms."""
 
 
-class _Answer(BaseModel):
-    # Only the OpenAPI document reads them, and a server should not take time for that before it is ready.
-    model_config = ConfigDict(use_attribute_docstrings=True, defer_build=True)
-
-
-class TermsOut(_Answer):
+class TermsOut(BaseModel):
     """The weighted contributions; the reward is their sum."""
 
     format: float
@@ -109,7 +104,7 @@ class TermsOut(_Answer):
     value: float
 
 
-class CertaintyOut(_Answer):
+class CertaintyOut(BaseModel):
     """Self-certainty of the rationale, averaged over its tokens, in nats."""
 
     value: float
@@ -131,7 +126,7 @@ class CertaintyOut(_Answer):
     """Whether it was measured after the prompt; false where the rollout brought none."""
 
 
-class Result(_Answer):
+class Result(BaseModel):
     """How one rollout fared."""
 
     id: str | None
@@ -150,14 +145,14 @@ class Result(_Answer):
     """Why an invalid completion earned nothing."""
 
 
-class SpecRef(_Answer):
+class SpecRef(BaseModel):
     """Which reward spec scored."""
 
     name: str
     digest: str
 
 
-class ScoreResponse(_Answer):
+class ScoreResponse(BaseModel):
     """Rewards in the order of the request."""
 
     rewards: Sequence[float]
@@ -167,7 +162,7 @@ class ScoreResponse(_Answer):
     server_version: str
 
 
-class OpenRLHFResponse(_Answer):
+class OpenRLHFResponse(BaseModel):
     """What OpenRLHF reads from a remote reward; lists even for one sample."""
 
     rewards: Sequence[float]
@@ -185,7 +180,7 @@ class SpecSummary(SpecRef):
     """Whether it scores where a request names none."""
 
 
-class SpecList(_Answer):
+class SpecList(BaseModel):
     """All loaded specs."""
 
     specs: Sequence[SpecSummary]
@@ -199,7 +194,7 @@ class SpecDetail(SpecSummary):
     """Its canonical form: the digest is the SHA-256 of this as JSON with sorted keys."""
 
 
-class CertaintyConfiguration(_Answer):
+class CertaintyConfiguration(BaseModel):
     """Where the certainty of rationales comes from."""
 
     source: str
@@ -214,7 +209,7 @@ class CertaintyConfiguration(_Answer):
     """Whether rollouts may bring their own top-k log-probabilities: all of a batch, or none."""
 
 
-class Version(_Answer):
+class Version(BaseModel):
     """Which server this is, and what scores by default."""
 
     server_version: str

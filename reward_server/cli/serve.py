@@ -1,5 +1,7 @@
 """`reward-server serve`."""
 
+import gc
+
 import typer
 
 from reward_server.certainty.source import SourceError
@@ -12,6 +14,8 @@ from reward_server.settings import Settings
 @with_settings
 def serve(settings: Settings) -> None:
     """Serve `POST /score` over HTTP. Every flag is also an environment variable; the flag wins."""
+    # What is imported stays: looking for garbage in it is a tenth of a start. The server begins to, once it listens.
+    gc.disable()
     # Imported here, so that the other commands start without the HTTP stack, and that after the metrics are shared.
     from reward_server.service.shared_metrics import shared_metrics
 

@@ -9,8 +9,8 @@ _JOINER = "\u034f"
 # Of class 0 themselves, these become marks in a normal form, and are sorted with those around them.
 _MARKS_IN_DISGUISE = frozenset("\u0f73\u0f75\u0f81\uff9e\uff9f")
 
-# Combining marks start at U+0300, so only such runs need a closer look.
-_CANDIDATES = re.compile(f"[\u0300-\U0010ffff]{{{_MOST_MARKS + 1},}}")
+# Combining marks start at U+0300, so only such runs need a closer look. Told by what else there is, it compiles faster.
+_CANDIDATES = re.compile(f"[^\0-\u02ff]{{{_MOST_MARKS + 1},}}")
 
 
 def stream_safe(text: str) -> str:

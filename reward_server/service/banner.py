@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
+from rich.text import Text
 
 from reward_server import __version__
 from reward_server.certainty.model_files import is_demo_model
@@ -32,7 +33,9 @@ def print_banner(state: ServerState, port: int) -> None:
         f"spec [bold]{escape(spec.name)}[/] {spec.digest[:19]}…, {len(state.scorers)} loaded",
         *_certainty_lines(state),
     ]
-    Console(file=sys.stderr).print(Panel("\n".join(lines), title=f"Shop-R1 reward server {__version__}", expand=False))
+    title = Text(f"Shop-R1 reward server {__version__}")
+    # Without emoji, whose table takes as long to load as all the rest takes to print.
+    Console(file=sys.stderr, emoji=False).print(Panel("\n".join(lines), title=title, expand=False))
     sys.stderr.write(f"Try it:\n{example_command(state, url)}\n")
     sys.stderr.flush()
 

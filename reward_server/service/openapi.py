@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from reward_server import wire
+from reward_server.service.descriptions import field_descriptions
 from reward_server.service.problems import MEDIA_TYPE, ProblemBody
 
 _PROMPT = "<|im_start|>user\nYou are a shopper …<|im_end|>\n<|im_start|>assistant\n"
@@ -81,7 +82,10 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     models = [(model, "validation") for model in _REQUESTS] + [(model, "serialization") for model in answers]
     _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     components = document.setdefault("components", {})
-    components["schemas"] = definitions["$defs"]
+    components["schemas"] = schemas = definitions["$defs"]
+    for name in schemas.keys() & vars(wire).keys():
+        for field, description in field_descriptions(getattr(wire, name)).items():
+            schemas[name]["properties"][field]["description"] = description
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "basic": {"type": "http", "scheme": "basic"},

@@ -1,5 +1,6 @@
 """The HTTP routes, thin: read, check, hand to the scorer, answer."""
 
+import asyncio
 from http import HTTPStatus
 from typing import cast
 
@@ -122,7 +123,9 @@ async def metrics(request: Request) -> Response:
 async def openapi_document(request: Request) -> Response:
     """This API, as an OpenAPI document; REWARD_DOCS may ask for a key, or switch it off."""
     _admitted(request, _state(request).settings.docs)
-    return Response(orjson.dumps(request.app.openapi()), media_type="application/json")
+    # In a thread, since to build it takes a tenth of a second; once.
+    document = await asyncio.to_thread(request.app.openapi)
+    return Response(orjson.dumps(document), media_type="application/json")
 
 
 def _state(request: Request) -> ServerState:
