@@ -63,10 +63,10 @@ class Target(NamedTuple):
 
 
 @contextmanager
-def peer(name: str) -> Iterator[Target]:
-    """One of `apps`, on uvicorn as the reward server has it."""
+def peer(name: str, module: str = "apps") -> Iterator[Target]:
+    """One of `apps`, or another module's, on uvicorn as the reward server has it."""
     port = free_port()
-    command = ["-m", "uvicorn", f"benchmarks.http.apps:{name}", "--port", str(port), "--log-level", "error"]
+    command = ["-m", "uvicorn", f"benchmarks.http.{module}:{name}", "--port", str(port), "--log-level", "error"]
     options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--backlog", "2048"]
     with subprocess.Popen(["taskset", "-c", SERVER_CPU, sys.executable, *command, *options]) as process:
         try:

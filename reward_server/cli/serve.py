@@ -14,8 +14,6 @@ from reward_server.settings import Settings
 @with_settings
 def serve(settings: Settings) -> None:
     """Serve `POST /score` over HTTP. Every flag is also an environment variable; the flag wins."""
-    # What is imported stays: looking for garbage in it is a tenth of a start. The server begins to, once it listens.
-    gc.disable()
     # Imported here, so that the other commands start without the HTTP stack, and that after the metrics are shared.
     from reward_server.service.shared_metrics import shared_metrics
 
@@ -23,8 +21,12 @@ def serve(settings: Settings) -> None:
         typer.echo(f"WARNING: no setting is called {', '.join(unknown)}: --help names all", err=True)
     try:
         with shared_metrics():
+            # What is imported stays: looking for garbage in it would be a tenth of a start.
+            gc.disable()
             from reward_server.service.serve import serve as run
 
+            gc.freeze()
+            gc.enable()
             status = run(settings)
     except (SpecError, ConfigurationError, SourceError) as error:
         raise typer.BadParameter(str(error)) from None

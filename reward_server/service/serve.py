@@ -155,7 +155,6 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         # What is there now is there for good: looking for garbage in it would stop all for a tenth of a second.
         gc.freeze()
-        gc.enable()
         if self.started and self.has_banner:
             # Imported here, because of several processes one has a banner.
             from reward_server.service.banner import print_banner

@@ -189,6 +189,24 @@ def is_of(module: str, package: str) -> bool:
     return f"{module}.".startswith(f"{package}.")
 
 
+def test_a_server_without_certainty_loads_nothing_that_it_has_no_use_for() -> None:
+    program = (
+        "import sys, reward_server.cli\n"
+        "from reward_server.service import serve\n"
+        "from reward_server.service.banner import print_banner\n"
+        "from reward_server.service.app import create_app\n"
+        "settings = serve.Settings(certainty='none', spec='shop-r1-no-rationale')\n"
+        "state = serve._create_state(settings, serve.read_specs(settings))\n"
+        "create_app(state)\n"
+        "print_banner(state, 8080)\n"
+        "print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True, timeout=60)
+    assert "uvicorn" in loaded.stdout.split()
+    unneeded = {"h11", "httpx", "numpy", "pygments", "rich.progress", "rich._emoji_codes", "tokenizers", *HEAVY}
+    assert unneeded.isdisjoint(loaded.stdout.split())
+
+
 @pytest.mark.parametrize("module", ["reward_server.cli", "trainer.cli"])
 def test_commands_start_without_the_http_server(module: str) -> None:
     program = f"import sys, {module}; print(*sys.modules)"
