@@ -1,5 +1,4 @@
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from html.parser import HTMLParser
@@ -9,6 +8,7 @@ from lxml import html
 
 from tests.trainer.evaluation.report.odd import HOSTILE_TYPE, ODD, SHOWN, hostile, no_intervals
 from tests.trainer.evaluation.report.sample import FIGURES, PER_TYPE, an_evaluation, some_runs
+from tests.trainer.evaluation.report.silence import no_warnings
 from trainer.evaluation.report import html_report
 from trainer.evaluation.result import HEADLINES, Evaluation, Runs
 
@@ -49,8 +49,7 @@ def sample_page() -> html.HtmlElement:
 def test_odd_results_are_reported_without_a_word_on_standard_error(
     result: Callable[[], Evaluation | Runs], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with no_warnings():
         text = written(result)
     shown = words(html.document_fromstring(text).body)
     assert not re.search(r"\b(nan|inf|None)\b", shown)

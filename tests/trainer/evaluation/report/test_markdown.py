@@ -1,5 +1,4 @@
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -21,6 +20,7 @@ from tests.trainer.evaluation.report.odd import (
     runs_of_one_session,
 )
 from tests.trainer.evaluation.report.sample import FIGURES, an_evaluation, some_runs
+from tests.trainer.evaluation.report.silence import no_warnings
 from trainer.evaluation.report import markdown_report, write_markdown_report
 from trainer.evaluation.report.markdown import plots_folder
 from trainer.evaluation.result import HEADLINES, Evaluation, Runs
@@ -74,8 +74,7 @@ def source_tables(text: str) -> list[list[str]]:
     "result", [nothing_valid, no_intervals, no_baseline_figures, not_a_number, runs_of_one_session]
 )
 def test_odd_results_are_reported(result: Result, capfd: pytest.CaptureFixture[str]) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with no_warnings():
         text, _ = written(result)
     assert not re.search(r"\b(nan|inf|None)\b", text)
     assert capfd.readouterr() == ("", "")

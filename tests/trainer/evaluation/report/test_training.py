@@ -1,11 +1,11 @@
 import re
-import warnings
 
 import pytest
 from lxml import html
 
 from tests.trainer.evaluation.report.odd import HOSTILE, SHOWN
 from tests.trainer.evaluation.report.sample import an_evaluation, some_runs
+from tests.trainer.evaluation.report.silence import no_warnings
 from tests.trainer.training_curves.support import QUICK, Rows, curves, grpo, history, sft
 from trainer.evaluation.report import html_report, html_training_report, markdown_report
 from trainer.evaluation.result import Evaluation
@@ -105,8 +105,7 @@ def test_odd_histories_are_reported_without_a_word_on_standard_error(
     name: str, rows: Rows, capfd: pytest.CaptureFixture[str]
 ) -> None:
     found = training_curves([history(name, rows)], QUICK)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with no_warnings():
         text = html_training_report(found)
         markdown, _ = markdown_report(an_evaluation(), "plots", found)
     for written in (words(html.document_fromstring(text).body), markdown):

@@ -1,10 +1,9 @@
-import warnings
-
 import matplotlib
 import pytest
 from lxml import etree
 from matplotlib.figure import Figure
 
+from tests.trainer.evaluation.report.silence import no_warnings
 from trainer.evaluation.report.parts import Plot
 from trainer.evaluation.report.plots.rows import Panel, RowName, dot, rows_plot
 from trainer.evaluation.report.plots.svg import inline, standalone
@@ -38,8 +37,7 @@ def test_the_font_is_the_pages_but_not_its_size() -> None:
 
 
 def test_glyphs_that_no_font_of_matplotlib_has_cause_no_warning(capfd: pytest.CaptureFixture[str]) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with no_warnings():
         inline(PLOT, 600, "a")
     assert capfd.readouterr() == ("", "")
 
