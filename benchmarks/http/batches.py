@@ -1,6 +1,7 @@
 """A GRPO batch a call: beside the peers, by stage, and from one rollout to the most that a call may bring."""
 
 import asyncio
+import gc
 import random
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -72,6 +73,8 @@ def by_stage() -> Table:
     """Where the time of such a call goes, in one process without a socket."""
     settings = Settings(spec=SPEC, certainty="none")
     state = create_state(settings, read_specs(settings))
+    # As the server has it.
+    gc.freeze()
     asked = body(BATCH)
     stages = [_stages(asked, state) for _ in range(5 * ROUNDS)]
     taken = {name: median(stage[name] for stage in stages) for name in stages[0]}
@@ -101,6 +104,7 @@ def _stages(asked: bytes, state: ServerState) -> dict[str, float]:
     reply = timed("build the answer", lambda: native.reply(rollouts, scored, scorer.spec))
     timed("encode JSON", lambda: orjson.dumps(reply))
     with asyncio.Runner() as runner:
+        runner.get_loop()
         timed("count", lambda: runner.run(_count(state, rollouts, scored)))
     return milliseconds
 
