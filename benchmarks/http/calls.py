@@ -22,6 +22,8 @@ ROUNDS, SECONDS = 5, 2
 SHARE = 0.8
 """Of the calls per second that a server can do, at which latency is looked at."""
 PEERS = ("floor", "serve_rm", "route")
+WAITED_FOR = ("ours", "floor", "serve_rm")
+"""Whose latency is measured."""
 SIZES = {"0.9 KB": (60, 7), "212 KB": (101_000, 8)}
 """Bytes of a page, and sentences of a rationale."""
 SENTENCE = "I compare the price with what I wanted to spend, and the reviews look good to me. "
@@ -36,8 +38,8 @@ class Figures(NamedTuple):
     calls: dict[str, float]
     """Per second, by server."""
     of_floor: dict[str, float]
-    latency: Load
-    """Ours, at a part of its load."""
+    latencies: dict[str, Load]
+    """At a part of what each can do, by server."""
 
 
 def bodies(page_bytes: int, sentences: int) -> list[bytes]:
@@ -76,10 +78,17 @@ def _figures(size: str, asked: Sequence[bytes], servers: dict[str, Target], in_f
     ]
     calls = {name: median(row[name] for row in rounds) for name in servers}
     of_floor = {name: median(row[name] / row["floor"] for row in rounds) for name in servers}
-    pause = 1_000 * in_flight / (SHARE * calls["ours"])
-    latencies = [post(servers["ours"].url, asked, in_flight, SECONDS, pause) for _ in range(ROUNDS)]
-    latency = sorted(latencies, key=lambda load: load.p99 / load.p50)[ROUNDS // 2]
-    return Figures(size, len(asked[0]), in_flight, calls, of_floor, latency)
+    pauses = {name: 1_000 * in_flight / (SHARE * calls[name]) for name in WAITED_FOR}
+    loads = [
+        {name: post(servers[name].url, asked, in_flight, SECONDS, pause) for name, pause in pauses.items()}
+        for _ in range(ROUNDS)
+    ]
+    latencies = {name: sorted((row[name] for row in loads), key=_spread)[ROUNDS // 2] for name in WAITED_FOR}
+    return Figures(size, len(asked[0]), in_flight, calls, of_floor, latencies)
+
+
+def _spread(load: Load) -> float:
+    return load.p99 / load.p50
 
 
 def _agree(servers: dict[str, Target], asked: Sequence[bytes]) -> None:
@@ -98,15 +107,16 @@ def tables(figures: Sequence[Figures]) -> list[Table]:
     peers = ("OpenRLHF-style", "FastAPI, orjson")
     for heading in ("body", "in flight", "floor", "ours", *peers, "of the floor", "× OpenRLHF-style"):
         calls.add_column(heading, justify="left" if heading == "body" else "right")
-    latency = Table(title=f"Latency at about {SHARE:.0%} of its calls per second, the middle of {ROUNDS} rounds")
-    for heading in ("body", "in flight", "calls per second", "p50, ms", "p99, ms", "p99 / p50"):
+    latency = Table(title=f"Latency at about {SHARE:.0%} of what each can do, the middle of {ROUNDS} rounds")
+    spreads = ("p99 / p50", "of the floor", "of OpenRLHF-style")
+    for heading in ("body", "in flight", "p50, ms", "p99, ms", *spreads):
         latency.add_column(heading, justify="left" if heading == "body" else "right")
     for each in figures:
         numbers = [f"{each.calls[name]:,.0f}" for name in ("floor", "ours", "serve_rm", "route")]
         times = each.of_floor["ours"] / each.of_floor["serve_rm"]
         body = f"{each.body_bytes / 1_000:.3g} KB"
         calls.add_row(body, str(each.in_flight), *numbers, f"{each.of_floor['ours']:.0%}", f"{times:.1f} ×")
-        load = each.latency
-        cells = (f"{load.calls:,.0f}", f"{load.p50:.1f}", f"{load.p99:.1f}", f"{load.p99 / load.p50:.1f}")
+        ours = each.latencies["ours"]
+        cells = (f"{ours.p50:.1f}", f"{ours.p99:.1f}", *(f"{_spread(each.latencies[name]):.1f}" for name in WAITED_FOR))
         latency.add_row(body, str(each.in_flight), *cells)
     return [calls, latency]

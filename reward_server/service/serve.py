@@ -34,6 +34,8 @@ from reward_server.settings import Settings
 
 _log = logging.getLogger("uvicorn.error")
 
+_ALLOCATIONS = 10_000
+"""After which garbage is looked for: with hundreds of calls in flight, Python's 700 are never garbage."""
 _BACKLOG = 2_048
 """Connections that the system keeps for us until we accept them."""
 _IDLE_SECONDS = 3_660
@@ -155,6 +157,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         # What is there now is there for good: looking for garbage in it would stop all for a tenth of a second.
         gc.freeze()
+        gc.set_threshold(_ALLOCATIONS, 10, 10)
         if self.started and self.has_banner:
             # Imported here, because of several processes one has a banner.
             from reward_server.service.banner import print_banner
