@@ -16,6 +16,7 @@ from rich.table import Table
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM
 
+from benchmarks.arguments import no_arguments
 from reward_server.certainty.divergence import bounds_from_top_k
 from reward_server.certainty.exact import exact
 from reward_server.certainty.model_files import DEMO_MODEL
@@ -62,4 +63,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    no_arguments(__doc__)
     main()

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
+from benchmarks.arguments import no_arguments
 from tests.e2e.vllm_server import SCORING, STOCK, serving
 from tests.reward_server.certainty.tiny_models import write_model
 
@@ -137,6 +138,7 @@ def show(title: str, costs: list[Cost]) -> None:
 
 
 if __name__ == "__main__":
+    no_arguments(__doc__)
     random.seed(0)
     measure("512 tokens, hidden size 128", 512, 128, (1, PROMPT, COMPLETION))
     measure("151,936 tokens as Qwen's, hidden size 256: 42 M parameters", 151_936, 256, (1, 0, 4))

@@ -24,6 +24,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks import rollout_bytes
+from benchmarks.arguments import no_arguments
 from reward_server import wire
 from reward_server.client import ClientOptions, RewardClient
 from tests.servers import running_server
@@ -159,5 +160,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    no_arguments(__doc__)
     random.seed(0)
     main()

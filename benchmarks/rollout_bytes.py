@@ -20,6 +20,7 @@ from rich.table import Table
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM
 
+from benchmarks.arguments import no_arguments
 from benchmarks.bounds import rationale_logits
 from reward_server import wire
 from reward_server.certainty.divergence import Floats, bounds_from_top_k
@@ -130,4 +131,5 @@ def measured(case: Case) -> tuple[float, ...]:
 
 
 if __name__ == "__main__":
+    no_arguments(__doc__)
     Console(width=120).print(table())

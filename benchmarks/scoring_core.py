@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.arguments import no_arguments
 from benchmarks.peer import reward as peer_reward
 from reward_server import wire
 from reward_server.reward.spec import load_preset
@@ -137,9 +138,9 @@ def main() -> None:
         "bytes",
         "this core",
         "json + rouge-score",
-        "ratio",
+        "peer / ours",
         "orjson, parsing alone",
-        "ratio",
+        "ours / orjson",
     ):
         table.add_column(column, justify="left" if column == "predictions" else "right")
     for name, names, type_accuracy in WORKLOADS:
@@ -153,10 +154,11 @@ def main() -> None:
             f"{other:.2f}",
             f"{other / own:.1f} ×",
             f"{floor:.2f}",
-            f"1/{own / floor:.1f}",
+            f"{own / floor:.1f} ×",
         )
     Console().print(table)
 
 
 if __name__ == "__main__":
+    no_arguments(__doc__)
     main()

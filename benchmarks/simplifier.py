@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.arguments import no_arguments
 from trainer.sessions.page import names_on, well_formed
 from trainer.sessions.simplify import simplify
 from trainer.sessions.storefront import Storefront
@@ -107,4 +108,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    no_arguments(__doc__)
     main()

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.arguments import no_arguments
 from benchmarks.http.load import SPEC, Target, ours, peer
 
 ROUNDS = 15
@@ -124,4 +125,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    no_arguments(__doc__)
     main()

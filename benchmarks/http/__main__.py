@@ -2,10 +2,12 @@
 
     python -m benchmarks.http
 
-Needs wrk, taskset and two cores. Takes ten minutes.
+Needs wrk, taskset and two cores with nothing else to do. Takes ten minutes.
 """
 
+from benchmarks.arguments import no_arguments
 from benchmarks.http import batches, calls, picture, workers
+from benchmarks.http.load import check_tools
 from benchmarks.tables import publish
 
 
@@ -20,4 +22,6 @@ def main() -> None:
     picture.draw(figures, sizes)
 
 
+no_arguments(__doc__)
+check_tools()
 main()

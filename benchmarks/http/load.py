@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -62,15 +63,27 @@ class Target(NamedTuple):
     pid: int
 
 
+def check_tools() -> None:
+    """Raises SystemExit where a program that this needs is not installed, or there are too few cores."""
+    missing = [name for name in ("wrk", "taskset") if shutil.which(name) is None]
+    if missing:
+        raise SystemExit(f"not installed: {', '.join(missing)}")
+    if not {int(SERVER_CPU), int(CLIENT_CPU)} <= os.sched_getaffinity(0):
+        raise SystemExit(f"cores {SERVER_CPU} and {CLIENT_CPU} are needed, one for servers and one for wrk")
+
+
 @contextmanager
 def peer(name: str, module: str = "apps") -> Iterator[Target]:
-    """One of `apps`, or another module's, on uvicorn as the reward server has it."""
+    """One of `apps`, or another module's, on uvicorn as the reward server has it. Raises RuntimeError if it ends."""
     port = free_port()
     command = ["-m", "uvicorn", f"benchmarks.http.{module}:{name}", "--port", str(port), "--log-level", "error"]
     options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--backlog", "2048"]
+    options += ["--no-proxy-headers", "--no-server-header"]
     with subprocess.Popen(["taskset", "-c", SERVER_CPU, sys.executable, *command, *options]) as process:
         try:
             while not _listens(port):
+                if process.poll() is not None:
+                    raise RuntimeError(f"{name} did not start")
                 time.sleep(0.05)
             yield Target(f"http://127.0.0.1:{port}/score", process.pid)
         finally:
@@ -96,7 +109,7 @@ def post(
     """Post bodies by turns over kept connections, each waiting for its answer.
 
     `pause` is the mean of the waits between them, in milliseconds; none is off by more than half. Raises RuntimeError
-    if a call fails.
+    if a call fails, or none is answered.
     """
     with TemporaryDirectory() as folder:
         for number, body in enumerate(bodies, 1):
@@ -108,7 +121,7 @@ def post(
         told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     figures = json.loads(told.strip().splitlines()[-1])
     if figures["failed"] or not figures["calls"]:
-        raise RuntimeError(f"calls of {url} failed:\n{told}")
+        raise RuntimeError(f"calls of {url} failed, or none was answered in {seconds} s:\n{told}")
     return Load(1e6 * figures["calls"] / figures["microseconds"], figures["p50"] / 1e3, figures["p99"] / 1e3)
 
 
