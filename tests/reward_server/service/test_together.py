@@ -108,6 +108,24 @@ def test_who_has_left_takes_nothing_from_the_others(server: Server) -> None:
     eventually(lambda: sample(server, "shop_r1_http_requests_in_flight") == 1)
 
 
+def test_those_that_arrive_together_are_scored_together_and_others_get_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    score_at_once = Scorer.score_at_once
+    turns = []
+
+    def noted(self: Scorer, rollouts: Sequence[Rollout]) -> list[Scored]:
+        turns.append(len(rollouts))
+        return score_at_once(self, rollouts)
+
+    async def story() -> list[Response | None]:
+        together = Together(Settings(), Metrics(), StockBodies(2**20), Admission(2**20))
+        scorer = Scorer(load_preset("shop-r1-no-rationale"), None)
+        return await asyncio.gather(*(together.answer(KINDS["right"][0], scorer, "") for _ in range(40)))
+
+    monkeypatch.setattr(Scorer, "score_at_once", noted)
+    assert all(answer is not None for answer in asyncio.run(story()))
+    assert turns == [32, 8]
+
+
 def test_a_call_that_fails_by_a_bug_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     score_at_once = Scorer.score_at_once
 
