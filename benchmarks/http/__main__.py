@@ -14,11 +14,16 @@ from benchmarks.tables import publish
 def main() -> None:
     """Measure all, and show it."""
     figures = calls.measure()
-    publish("calls", *calls.tables(figures))
-    publish("batches", batches.beside_peers(), batches.by_stage())
     sizes = batches.by_size()
-    publish("sizes", batches.size_table(sizes))
-    publish("workers", workers.table(workers.measure()))
+    measured = {
+        "calls": calls.tables(figures),
+        "batches": [batches.beside_peers(), batches.by_stage()],
+        "sizes": [batches.size_table(sizes)],
+        "workers": [workers.table(workers.measure())],
+    }
+    # All of one run, or none.
+    for name, tables in measured.items():
+        publish(name, *tables)
     picture.draw(figures, sizes)
 
 

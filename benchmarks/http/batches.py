@@ -1,7 +1,6 @@
 """A GRPO batch a call: beside the peers, by stage, and from one rollout to the most that a call may bring."""
 
 import asyncio
-import gc
 import random
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from benchmarks.scoring_core import LONG_NAMES, make_batch
 from reward_server.decoding import decode
 from reward_server.scoring import Rollout, Scored
 from reward_server.service import limits, native
+from reward_server.service.garbage import look_less
 from reward_server.service.state import ServerState, create_state, read_specs
 from reward_server.settings import Settings
 from tests.chaos.memory import resident, watched
@@ -73,8 +73,7 @@ def by_stage() -> Table:
     """Where the time of such a call goes, in one process without a socket."""
     settings = Settings(spec=SPEC, certainty="none")
     state = create_state(settings, read_specs(settings))
-    # As the server has it.
-    gc.freeze()
+    look_less()
     asked = body(BATCH)
     stages = [_stages(asked, state) for _ in range(5 * ROUNDS)]
     taken = {name: median(stage[name] for stage in stages) for name in stages[0]}

@@ -38,8 +38,10 @@ class Figures(NamedTuple):
     calls: dict[str, float]
     """Per second, by server."""
     of_floor: dict[str, float]
+    of_peer: float
+    """Ours, to the peer that is as OpenRLHF has it."""
     latencies: dict[str, Load]
-    """At a part of what each can do, by server."""
+    """At about a part of what each can do, by server."""
 
 
 def bodies(page_bytes: int, sentences: int) -> list[bytes]:
@@ -78,13 +80,17 @@ def _figures(size: str, asked: Sequence[bytes], servers: dict[str, Target], in_f
     ]
     calls = {name: median(row[name] for row in rounds) for name in servers}
     of_floor = {name: median(row[name] / row["floor"] for row in rounds) for name in servers}
-    pauses = {name: 1_000 * in_flight / (SHARE * calls[name]) for name in WAITED_FOR}
-    loads = [
-        {name: post(servers[name].url, asked, in_flight, SECONDS, pause) for name, pause in pauses.items()}
-        for _ in range(ROUNDS)
-    ]
+    of_peer = median(row["ours"] / row["serve_rm"] for row in rounds)
+    loads = [{name: _part(servers[name], asked, in_flight, calls[name]) for name in WAITED_FOR} for _ in range(ROUNDS)]
     latencies = {name: sorted((row[name] for row in loads), key=_spread)[ROUNDS // 2] for name in WAITED_FOR}
-    return Figures(size, len(asked[0]), in_flight, calls, of_floor, latencies)
+    return Figures(size, len(asked[0]), in_flight, calls, of_floor, of_peer, latencies)
+
+
+def _part(server: Target, asked: Sequence[bytes], in_flight: int, most: float) -> Load:
+    """A part of the most calls per second that a server can do; a connection's pause has what a call takes left out."""
+    each = 1_000 * in_flight / (SHARE * most)
+    taken = post(server.url, asked, in_flight, 1, each).p50
+    return post(server.url, asked, in_flight, SECONDS, max(each - taken, 1))
 
 
 def _spread(load: Load) -> float:
@@ -108,15 +114,18 @@ def tables(figures: Sequence[Figures]) -> list[Table]:
     for heading in ("body", "in flight", "floor", "ours", *peers, "of the floor", "× OpenRLHF-style"):
         calls.add_column(heading, justify="left" if heading == "body" else "right")
     latency = Table(title=f"Latency at about {SHARE:.0%} of what each can do, the middle of {ROUNDS} rounds")
-    spreads = ("p99 / p50", "of the floor", "of OpenRLHF-style")
-    for heading in ("body", "in flight", "p50, ms", "p99, ms", *spreads):
+    names = {"ours": "ours", "floor": "floor", "serve_rm": "OpenRLHF-style"}
+    headings = [f"{names[name]}: {what}" for name in WAITED_FOR for what in ("load", "p99 / p50")]
+    for heading in ("body", "connections", "p50, ms", "p99, ms", *headings):
         latency.add_column(heading, justify="left" if heading == "body" else "right")
     for each in figures:
         numbers = [f"{each.calls[name]:,.0f}" for name in ("floor", "ours", "serve_rm", "route")]
-        times = each.of_floor["ours"] / each.of_floor["serve_rm"]
         body = f"{each.body_bytes / 1_000:.3g} KB"
-        calls.add_row(body, str(each.in_flight), *numbers, f"{each.of_floor['ours']:.0%}", f"{times:.1f} ×")
+        calls.add_row(body, str(each.in_flight), *numbers, f"{each.of_floor['ours']:.0%}", f"{each.of_peer:.1f} ×")
         ours = each.latencies["ours"]
-        cells = (f"{ours.p50:.1f}", f"{ours.p99:.1f}", *(f"{_spread(each.latencies[name]):.1f}" for name in WAITED_FOR))
+        cells = [f"{ours.p50:.1f}", f"{ours.p99:.1f}"]
+        for name in WAITED_FOR:
+            load = each.latencies[name]
+            cells += [f"{load.calls / each.calls[name]:.0%}", f"{_spread(load):.1f}"]
         latency.add_row(body, str(each.in_flight), *cells)
     return [calls, latency]

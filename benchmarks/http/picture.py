@@ -11,8 +11,8 @@ from benchmarks.http.calls import Figures
 FILE = Path(__file__).parents[2] / "docs" / "performance.png"
 SHOWN = {
     "ours": ("this server", "#1b7f5c"),
-    "route": ("FastAPI, orjson", "#9aa5b1"),
     "serve_rm": ("OpenRLHF-style", "#d98e04"),
+    "route": ("FastAPI, orjson", "#9aa5b1"),
 }
 
 
@@ -24,7 +24,9 @@ def draw(figures: Sequence[Figures], sizes: Sequence[Size]) -> None:
         heights = [100 * each.of_floor[name] for each in figures]
         for bar in left.bar(at, heights, 0.25, label=label, color=colour):
             left.annotate(f"{bar.get_height():.0f}", (bar.get_x() + 0.125, bar.get_height()), ha="center", va="bottom")
-    left.set_xticks(range(len(figures)), [f"{each.size}\n{each.in_flight} in flight" for each in figures])
+    left.set_xticks(
+        range(len(figures)), [f"{each.body_bytes / 1_000:.3g} KB\n{each.in_flight} in flight" for each in figures]
+    )
     left.set_ylabel("calls per second, % of a bare ASGI app")
     left.set_title("One rollout a call")
     left.legend(frameon=False)

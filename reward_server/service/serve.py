@@ -1,7 +1,6 @@
 """Runs the service under uvicorn: a banner once it listens, and a shutdown that finishes what it has begun."""
 
 import asyncio
-import gc
 import logging
 import os
 import resource
@@ -23,6 +22,7 @@ from reward_server.scoring import ConfigurationError
 from reward_server.service.app import create_app
 from reward_server.service.auth import KeyRing
 from reward_server.service.connections import timed_connections
+from reward_server.service.garbage import look_less
 from reward_server.service.inner import serve_large_batches
 from reward_server.service.large import LargeBatches
 from reward_server.service.processes import when_parent_ends
@@ -34,8 +34,6 @@ from reward_server.settings import Settings
 
 _log = logging.getLogger("uvicorn.error")
 
-_ALLOCATIONS = 10_000
-"""After which garbage is looked for: with hundreds of calls in flight, Python's 700 are never garbage."""
 _BACKLOG = 2_048
 """Connections that the system keeps for us until we accept them."""
 _IDLE_SECONDS = 3_660
@@ -155,9 +153,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What is there now is there for good: looking for garbage in it would stop all for a tenth of a second.
-        gc.freeze()
-        gc.set_threshold(_ALLOCATIONS, 10, 10)
+        look_less()
         if self.started and self.has_banner:
             # Imported here, because of several processes one has a banner.
             from reward_server.service.banner import print_banner
