@@ -45,6 +45,7 @@ fuzz: .venv/.dev .venv-fuzz/.installed  ## A million odd inputs to each parser, 
 
 bench: .venv/.dev .venv-train/.installed  ## Time server, client, core, start, simplifier and certainty beside named peers (needs wrk).
 	@$(BIN)/python -m benchmarks.http
+	@$(BIN)/python -m benchmarks.http.profile
 	@$(BIN)/python -m benchmarks.scoring_core
 	@$(BIN)/python -m benchmarks.start
 	@$(BIN)/python -m benchmarks.simplifier
