@@ -86,6 +86,7 @@ class Front:
             await response(scope, request.receive, answer.send)
             if handler is self.app.exception_handlers[Exception]:
                 raise  # for the log
+            _let_go(error)
             return
         # Browsers say where a POST comes from. Trainers' calls go without headers that take as long as the reward.
         if self._state.draining or any(name == b"origin" for name, _ in scope["headers"]):
@@ -97,6 +98,13 @@ class Front:
         handlers: dict[Any, Any] = self.app.exception_handlers
         found: ErrorHandler = next(handlers[kind] for kind in type(error).__mro__ if kind in handlers)
         return found
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Free what an error knows of where it was raised: often that knows the error too, and the request's body."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__
 
 
 class _Answer:
