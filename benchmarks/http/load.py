@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -72,18 +72,32 @@ def check_tools() -> None:
         raise SystemExit(f"cores {SERVER_CPU} and {CLIENT_CPU} are needed, one for servers and one for wrk")
 
 
-@contextmanager
-def peer(name: str, module: str = "apps") -> Iterator[Target]:
+def peer(name: str, module: str = "apps") -> AbstractContextManager[Target]:
     """One of `apps`, or another module's, on uvicorn as the reward server has it. Raises RuntimeError if it ends."""
+    options = [
+        "--log-level",
+        "error",
+        "--loop",
+        "uvloop",
+        "--http",
+        "httptools",
+        "--no-access-log",
+        "--backlog",
+        "2048",
+    ]
+    return running("uvicorn", f"benchmarks.http.{module}:{name}", *options, "--no-proxy-headers", "--no-server-header")
+
+
+@contextmanager
+def running(server: str, app: str, *options: str) -> Iterator[Target]:
+    """An ASGI server's command with an application. Raises RuntimeError if it ends."""
     port = free_port()
-    command = ["-m", "uvicorn", f"benchmarks.http.{module}:{name}", "--port", str(port), "--log-level", "error"]
-    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--backlog", "2048"]
-    options += ["--no-proxy-headers", "--no-server-header"]
-    with subprocess.Popen(["taskset", "-c", SERVER_CPU, sys.executable, *command, *options]) as process:
+    command = [sys.executable, "-m", server, app, "--port", str(port), *options]
+    with subprocess.Popen(["taskset", "-c", SERVER_CPU, *command]) as process:
         try:
             while not _listens(port):
                 if process.poll() is not None:
-                    raise RuntimeError(f"{name} did not start")
+                    raise RuntimeError(f"{server} with {app} did not start")
                 time.sleep(0.05)
             yield Target(f"http://127.0.0.1:{port}/score", process.pid)
         finally:
