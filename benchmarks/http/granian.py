@@ -20,7 +20,19 @@ from benchmarks.tables import publish
 
 ROUNDS, SECONDS = 5, 2
 APPS = {"floor": "bare ASGI application", "route": "FastAPI, orjson"}
-OPTIONS = ("--interface", "asgi", "--loop", "uvloop", "--workers", "1", "--no-ws", "--backlog", "2048")
+OPTIONS = (
+    "--interface",
+    "asgi",
+    "--loop",
+    "uvloop",
+    "--workers",
+    "1",
+    "--no-ws",
+    "--backlog",
+    "2048",
+    "--log-level",
+    "error",
+)
 
 
 def main() -> None:
