@@ -104,7 +104,9 @@ def _let_go(error: BaseException | None) -> None:
     """Free what an error knows of where it was raised: often that knows the error too, and the request's body."""
     while error is not None:
         error.__traceback__ = None
-        error = error.__context__
+        # Cut, for errors that are each other's context would be gone through for ever.
+        context, error.__context__ = error.__context__, None
+        error = context
 
 
 class _Answer:
