@@ -156,7 +156,7 @@ def main() -> None:
             f"{floor:.2f}",
             f"{own / floor:.1f} ×",
         )
-    Console().print(table)
+    Console(width=120).print(table)
 
 
 if __name__ == "__main__":
